@@ -1,0 +1,152 @@
+/**
+ * Every row of the table: what is measured, against what, and how fast it has
+ * to be. The programs themselves are in `rows/`, `servers/` and `python/`.
+ *
+ * @module
+ */
+
+import { deno, denoServer, type Group, type Load, python, pythonServer, type Variant } from "./harness.ts";
+
+function processStart(pace: "paced" | "back-to-back", name: string): Group {
+  return {
+    unit: "ms",
+    rivals: [
+      {
+        name: "spawn",
+        sample: python("bench_process.py", `spawn-${pace}`),
+      },
+      {
+        name: "fork",
+        sample: python("bench_process.py", `fork-${pace}`),
+        target: { aim: 1 },
+      },
+    ],
+    variants: [{
+      name: `Process start→join, worker, ${name}`,
+      sample: deno("process.ts", `worker-${pace}`),
+      target: { least: 4 },
+    }],
+    bare: { name: "Worker", sample: deno("bare.ts", `worker-${pace}`) },
+  };
+}
+
+function server(
+  name: string,
+  load: Load,
+  target: Variant["target"],
+  handlers: string[],
+): Group {
+  return {
+    unit: "/s",
+    rivals: [{ sample: pythonServer("echo_server.py", load) }],
+    variants: handlers.map((handler) => ({
+      name: `ThreadingTCPServer ${name}, ${handler}`,
+      sample: denoServer("echo_server.ts", handler, load),
+      target,
+    })),
+    bare: {
+      name: "Deno.listen, 1 thread",
+      sample: denoServer("bare_server.ts", "", load),
+    },
+  };
+}
+
+export const GROUPS: Group[] = [
+  processStart("paced", "one at a time"),
+  processStart("back-to-back", "back to back"),
+  {
+    unit: "ms",
+    rivals: [{
+      name: "spawn",
+      sample: python("bench_process.py", "spawn-back-to-back"),
+    }],
+    variants: [{
+      name: "Process start→join, spawn",
+      sample: deno("process.ts", "spawn-back-to-back"),
+      target: { least: 1, aim: 2 },
+    }],
+    bare: { name: "Deno.Command", sample: deno("bare.ts", "command") },
+  },
+  {
+    unit: "µs",
+    rivals: [{ sample: python("bench_pipe.py", "round-trip") }],
+    variants: [
+      {
+        name: "Pipe round trip, child Sync",
+        sample: deno("pipe.ts", "sync-child"),
+        target: { least: 1, aim: 2 },
+      },
+      {
+        name: "Pipe round trip, both async",
+        sample: deno("pipe.ts", "async-child"),
+        target: { least: 1, aim: 2 },
+      },
+    ],
+    bare: { name: "MessagePort", sample: deno("bare.ts", "port-round-trip") },
+  },
+  {
+    unit: "µs",
+    rivals: [{ sample: python("bench_queue.py", "round-trip") }],
+    variants: [
+      {
+        name: "Queue round trip, child Sync",
+        sample: deno("queue.ts", "round-trip-sync-child"),
+        target: { least: 2, aim: 3 },
+      },
+      {
+        name: "Queue round trip, both async",
+        sample: deno("queue.ts", "round-trip-async-child"),
+        target: { least: 2, aim: 3 },
+      },
+    ],
+    bare: { name: "Atomics", sample: deno("bare.ts", "atomics-round-trip") },
+  },
+  {
+    unit: "/s",
+    rivals: [{ sample: python("bench_queue.py", "one-way") }],
+    variants: [
+      {
+        name: "Queue one way, child Sync",
+        sample: deno("queue.ts", "one-way-sync-child"),
+        target: { least: 2, aim: 5 },
+      },
+      {
+        name: "Queue one way, both async",
+        sample: deno("queue.ts", "one-way-async-child"),
+        target: { least: 2, aim: 5 },
+      },
+    ],
+    bare: { name: "MessagePort", sample: deno("bare.ts", "port-one-way") },
+  },
+  {
+    unit: "µs",
+    rivals: [{ sample: python("bench_lock.py", "free") }],
+    variants: [
+      {
+        name: "Lock acquire+release, free, async form",
+        sample: deno("lock.ts", "async"),
+        target: { least: 0.5 },
+      },
+      {
+        name: "Lock acquire+release, free, Sync form",
+        sample: deno("lock.ts", "sync"),
+        target: { aim: 1 },
+      },
+    ],
+    bare: { name: "Atomics", sample: deno("bare.ts", "atomics-lock") },
+  },
+  server("echo, 1 client", ["echo", 1], { least: 1, aim: 1.5 }, [
+    "async",
+    "blocking",
+  ]),
+  server("echo, 16 clients", ["echo", 16], { least: 0.7, aim: 1.2 }, [
+    "async",
+    "blocking",
+    "handoff",
+  ]),
+  // 600 connections a sample: those in TIME_WAIT stay far below the ephemeral ports.
+  server("connections", ["connect", 500], { least: 1, aim: 2 }, [
+    "async",
+    "blocking",
+  ]),
+];

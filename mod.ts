@@ -1,0 +1,60 @@
+/**
+ * Processes, as in Python's `multiprocessing`, for Deno.
+ *
+ * ```ts
+ * import { Process, Queue } from "@multiprocessing/deno";
+ * import { addTo } from "examples/targets.ts";
+ * import assert from "node:assert/strict";
+ *
+ * using queue = new Queue<string>();
+ * await using child = new Process({ target: addTo, args: [queue, "hello"] });
+ * child.start();
+ * assert.equal(await queue.get(), "hello");
+ * await child.join();
+ * ```
+ *
+ * @module
+ */
+
+export {
+  AssertionError,
+  AuthenticationError,
+  BrokenBarrierError,
+  BrokenPipeError,
+  BrokenProcessPool,
+  BufferTooShort,
+  CancelledError,
+  Empty,
+  EOFError,
+  Full,
+  InvalidStateError,
+  OSError,
+  PicklingError,
+  ProcessError,
+  RemoteError,
+  RemoteTraceback,
+  RuntimeError,
+  ShutDown,
+  TimeoutError,
+  ValueError,
+} from "./src/base/errors.ts";
+export type { WaitOptions } from "./src/base/options.ts";
+export { type Context, getContext } from "./src/context/context.ts";
+export { Connection, Pipe, type SendOptions } from "./src/ipc/connection.ts";
+export { type PutOptions, Queue } from "./src/ipc/queue.ts";
+export { setSpareWorkers, type StartMethod } from "./src/process/hub.ts";
+export {
+  activeChildren,
+  cpuCount,
+  currentProcess,
+  exit,
+  freezeSupport,
+  getpid,
+  getppid,
+  parentProcess,
+  Process,
+  type ProcessOptions,
+} from "./src/process/process.ts";
+export { getAllStartMethods, getStartMethod, setStartMethod } from "./src/process/start_method.ts";
+export { ref, type Target } from "./src/process/target.ts";
+export { Lock } from "./src/sync/lock.ts";

@@ -1,0 +1,104 @@
+/** Context: every constructor, bound to one start method. */
+import { Connection, Pipe } from "../ipc/connection.ts";
+import { Queue } from "../ipc/queue.ts";
+import type { StartMethod } from "../process/hub.ts";
+import {
+  activeChildren,
+  cpuCount,
+  currentProcess,
+  freezeSupport,
+  parentProcess,
+  Process,
+} from "../process/process.ts";
+import { checkedMethod, getAllStartMethods, getStartMethod } from "../process/start_method.ts";
+import { Lock } from "../sync/lock.ts";
+
+/**
+ * The library with its start method fixed: its `Process` is always started that way.
+ *
+ * Python: what {@link https://docs.python.org/3/library/multiprocessing.html#multiprocessing.get_context | multiprocessing.get_context}
+ * returns.
+ */
+export interface Context {
+  /** The start method, as {@link getContext} was asked for it. */
+  readonly name: StartMethod;
+  /** See {@link Process}. */
+  readonly Process: typeof Process;
+  /** See {@link Queue}. */
+  readonly Queue: typeof Queue;
+  /** See {@link Pipe}. */
+  readonly Pipe: typeof Pipe;
+  /** See {@link Connection}. */
+  readonly Connection: typeof Connection;
+  /** See {@link Lock}. */
+  readonly Lock: typeof Lock;
+  /** See {@link currentProcess}. */
+  readonly currentProcess: typeof currentProcess;
+  /** See {@link parentProcess}. */
+  readonly parentProcess: typeof parentProcess;
+  /** See {@link activeChildren}. */
+  readonly activeChildren: typeof activeChildren;
+  /** See {@link cpuCount}. */
+  readonly cpuCount: typeof cpuCount;
+  /** See {@link freezeSupport}. */
+  readonly freezeSupport: typeof freezeSupport;
+  /** The start method of this context. */
+  getStartMethod(): StartMethod;
+  /** See {@link getAllStartMethods}. */
+  readonly getAllStartMethods: typeof getAllStartMethods;
+  /** See {@link getContext}. */
+  readonly getContext: typeof getContext;
+}
+
+class WorkerProcess<A extends unknown[] = unknown[]> extends Process<A> {
+  static override readonly startMethod: StartMethod = "worker";
+}
+
+class SpawnProcess<A extends unknown[] = unknown[]> extends Process<A> {
+  static override readonly startMethod: StartMethod = "spawn";
+}
+
+const shared = {
+  Queue,
+  Pipe,
+  Connection,
+  Lock,
+  currentProcess,
+  parentProcess,
+  activeChildren,
+  cpuCount,
+  freezeSupport,
+  getAllStartMethods,
+  getContext,
+};
+
+const contexts: Readonly<Record<StartMethod, Context>> = {
+  worker: { ...shared, name: "worker", Process: WorkerProcess, getStartMethod: () => "worker" },
+  spawn: { ...shared, name: "spawn", Process: SpawnProcess, getStartMethod: () => "spawn" },
+};
+
+/**
+ * The library with its start method fixed.
+ *
+ * Python: `multiprocessing.get_context`.
+ *
+ * @param method `"worker"` or `"spawn"`; the current one ({@link setStartMethod}) when left out.
+ * @returns The context.
+ * @throws {ValueError} If there is no such method.
+ *
+ * @example An operating-system process
+ * ```ts
+ * import { getContext } from "@multiprocessing/deno";
+ * import { square } from "examples/targets.ts";
+ * import assert from "node:assert/strict";
+ *
+ * const mp = getContext("spawn");
+ * await using child = new mp.Process({ target: square, args: [3] });
+ * child.start();
+ * await child.join();
+ * assert.equal(child.exitcode, 0);
+ * ```
+ */
+export function getContext(method?: StartMethod): Context {
+  return contexts[checkedMethod(method ?? getStartMethod())];
+}

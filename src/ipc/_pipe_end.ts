@@ -1,0 +1,226 @@
+/**
+ * One end of a pipe: a lane to read from, a lane to write to, and who holds which end.
+ *
+ * ```
+ * block:  lane 0 (end 0 ─▶ end 1) · lane 1 (end 1 ─▶ end 0) · holders of end 0 · holders of end 1
+ * holders: how many entries were ever used · whether the end was ever handed on · entries
+ * entry:   0, or IN_FLIGHT, or the holder's agent id, with a flag once it has sent or received there
+ * ```
+ *
+ * Each Connection object has an entry. An end is gone when no entry of it counts any more. Entries of dead agents
+ * do not count. Nor does the copy that a process made only to hand it on, as seen by that process itself: where
+ * CPython needs the parent to close its copy of the child's end, or else waits for ever for a dead child, here
+ * the copy matters only once it was used, or while the end was never handed on.
+ */
+
+import { RuntimeError } from "../base/errors.ts";
+import { thisAgent } from "../transport/agent.ts";
+import { type Ends, type Lane, LANE_WORDS, SharedLane } from "../transport/lane.ts";
+import type { PackContext, UnpackContext } from "../transport/registry.ts";
+import { type Caller, type Exportable, Link, RemoteCore } from "../transport/remote.ts";
+import { invokeLane, RemoteLane } from "../transport/remote_lane.ts";
+import { newRingMemory } from "../transport/ring.ts";
+
+/** What a connection asks of its end. */
+export interface PipeEnd extends Exportable {
+  /** Where it reads. */
+  readonly incoming: Lane;
+  /** Where it writes. */
+  readonly outgoing: Lane;
+  /** Whether it can read and write, or only one of the two. */
+  readonly mode: "duplex" | "read" | "write";
+  /** Marks the end as in use by this process. */
+  use(): void;
+  /** Gives the end up. */
+  close(): void;
+}
+
+/** Senders wait while more than this is unread, as they do for a full pipe of the operating system. */
+const UNREAD_BYTES = 1024 * 1024;
+
+const ENTRIES = 64;
+const USED_ENTRIES = 0;
+const HANDED = 1;
+const FIRST_ENTRY = 2;
+const HOLDERS_WORDS = FIRST_ENTRY + ENTRIES;
+const BLOCK_WORDS = 2 * LANE_WORDS + 2 * HOLDERS_WORDS;
+
+const IN_FLIGHT = -1;
+const IN_USE = 1 << 30;
+
+type Side = 0 | 1;
+const MODES = ["duplex", "read", "write"] as const;
+
+/** The payload of an end within the program. */
+type Payload = [words: number, rings: [number, number], side: Side, entry: number, mode: number];
+
+/** Makes both ends of a pipe. With `duplex: false` the first only reads and the second only writes. */
+export function newPipe(duplex: boolean): [SharedEnd, SharedEnd] {
+  const words = new Int32Array(new SharedArrayBuffer(BLOCK_WORDS * 4));
+  SharedLane.limit(words, 0, { maxUsed: UNREAD_BYTES });
+  SharedLane.limit(words, LANE_WORDS, { maxUsed: UNREAD_BYTES });
+  const rings: Rings = [newRingMemory(), newRingMemory()];
+  const me = thisAgent().id;
+  return [
+    new SharedEnd(words, rings, 0, enter(words, 0, me), duplex ? "duplex" : "read"),
+    new SharedEnd(words, rings, 1, enter(words, 1, me), duplex ? "duplex" : "write"),
+  ];
+}
+
+type Rings = [SharedArrayBuffer, SharedArrayBuffer];
+
+const holdersAt = (side: Side) => 2 * LANE_WORDS + side * HOLDERS_WORDS;
+
+/** Enters a holder; returns its entry. */
+function enter(words: Int32Array<SharedArrayBuffer>, side: Side, holder: number): number {
+  const { directory } = thisAgent();
+  const at = holdersAt(side);
+  for (let entry = 0; entry < ENTRIES; entry++) {
+    const word = at + FIRST_ENTRY + entry;
+    const seen = Atomics.load(words, word);
+    if (seen !== 0 && (seen === IN_FLIGHT || directory.alive(seen & ~IN_USE))) continue;
+    if (Atomics.compareExchange(words, word, seen, holder) !== seen) continue;
+    for (;;) {
+      const used = Atomics.load(words, at + USED_ENTRIES);
+      if (used > entry || Atomics.compareExchange(words, at + USED_ENTRIES, used, entry + 1) === used) break;
+    }
+    return entry;
+  }
+  throw new RuntimeError(
+    `Cannot hand the connection on: ${ENTRIES} processes hold this end of the pipe already`,
+  );
+}
+
+/** An end in shared memory. */
+export class SharedEnd implements PipeEnd {
+  readonly incoming: SharedLane;
+  readonly outgoing: SharedLane;
+  readonly mode: "duplex" | "read" | "write";
+  readonly #words: Int32Array<SharedArrayBuffer>;
+  readonly #rings: Rings;
+  readonly #side: Side;
+  readonly #entry: number;
+  #inUse = false;
+
+  constructor(
+    words: Int32Array<SharedArrayBuffer>,
+    rings: Rings,
+    side: Side,
+    entry: number,
+    mode: "duplex" | "read" | "write",
+  ) {
+    this.#words = words;
+    this.#rings = rings;
+    this.#side = side;
+    this.#entry = entry;
+    this.mode = mode;
+    const gone = (of: Side) => () => this.#gone(of);
+    const lane = (from: Side, to: Side): SharedLane => {
+      const ends: Ends = { noSender: gone(from), noReceiver: gone(to) };
+      return new SharedLane(words, from * LANE_WORDS, rings[from], ends);
+    };
+    const [from0, from1] = [lane(0, 1), lane(1, 0)];
+    [this.outgoing, this.incoming] = side === 0 ? [from0, from1] : [from1, from0];
+  }
+
+  use(): void {
+    if (this.#inUse) return;
+    this.#inUse = true;
+    Atomics.or(this.#words, this.#entryAt, IN_USE);
+  }
+
+  close(): void {
+    Atomics.store(this.#words, this.#entryAt, 0);
+    this.incoming.wakeAll();
+    this.outgoing.wakeAll();
+  }
+
+  /** The same end for another process of the program. `holder`: which, if that is known already. */
+  pack(context: PackContext): Payload {
+    const holder = (context.context as { destination?: number } | undefined)?.destination ?? IN_FLIGHT;
+    return [
+      context.attach(this.#words.buffer),
+      [context.attach(this.#rings[0]), context.attach(this.#rings[1])],
+      this.#side,
+      this.#handTo(holder),
+      MODES.indexOf(this.mode),
+    ];
+  }
+
+  static unpack([words, rings, side, entry, mode]: Payload, { attachments }: UnpackContext): SharedEnd {
+    const block = new Int32Array(attachments[words] as SharedArrayBuffer);
+    Atomics.store(block, holdersAt(side) + FIRST_ENTRY + entry, thisAgent().id);
+    return new SharedEnd(block, rings.map((at) => attachments[at]) as Rings, side, entry, MODES[mode]!);
+  }
+
+  /** The same end for the process at the other end of a link: what it does there counts as that process's doing. */
+  forLink(link: Link): SharedEnd {
+    return new SharedEnd(this.#words, this.#rings, this.#side, this.#handTo(link.peer), this.mode);
+  }
+
+  invoke(method: string, args: readonly unknown[], caller: Caller): unknown {
+    this.use();
+    if (method === "close") return this.close();
+    const [lane, operation] = method.split(".");
+    return invokeLane(lane === "incoming" ? this.incoming : this.outgoing, operation!, args, caller);
+  }
+
+  mirror(): string {
+    return this.mode;
+  }
+
+  get #entryAt(): number {
+    return holdersAt(this.#side) + FIRST_ENTRY + this.#entry;
+  }
+
+  #handTo(holder: number): number {
+    Atomics.store(this.#words, holdersAt(this.#side) + HANDED, 1);
+    return enter(this.#words, this.#side, holder);
+  }
+
+  #gone(side: Side): boolean {
+    const words = this.#words;
+    const { directory, id: me } = thisAgent();
+    const at = holdersAt(side);
+    const handed = words[at + HANDED] !== 0;
+    const used = words[at + USED_ENTRIES]!;
+    for (let entry = 0; entry < used; entry++) {
+      const holder = Atomics.load(words, at + FIRST_ENTRY + entry);
+      if (holder === 0) continue;
+      if (holder === IN_FLIGHT) return false;
+      if (holder === me) {
+        if (!handed) return false;
+      } else if (directory.alive(holder & ~IN_USE)) return false;
+    }
+    return true;
+  }
+}
+
+/** An end that lives in another operating-system process. */
+export class RemoteEnd extends RemoteCore implements PipeEnd {
+  readonly incoming: Lane;
+  readonly outgoing: Lane;
+
+  constructor(link: Link, number: number) {
+    super(link, number);
+    const lane = (name: string) =>
+      new RemoteLane({
+        link,
+        ask: (method, args, signal) => this.ask(`${name}.${method}`, args, signal),
+        tell: (method, args) => this.tell(`${name}.${method}`, args),
+        count: () => 0,
+      });
+    this.incoming = lane("incoming");
+    this.outgoing = lane("outgoing");
+  }
+
+  get mode(): "duplex" | "read" | "write" {
+    return this.mirror() as "duplex" | "read" | "write" | undefined ?? "duplex";
+  }
+
+  use(): void {} // each request says so
+
+  close(): void {
+    this.tell("close", []);
+  }
+}

@@ -1,0 +1,307 @@
+/** Pipe and Connection: a two-way channel between two processes. */
+
+import { BrokenPipeError, BufferTooShort, EOFError, OSError, ValueError } from "../base/errors.ts";
+import { waitMs, type WaitOptions, wholeNumber } from "../base/options.ts";
+import { arrive, arriving } from "../transport/arriving.ts";
+import { ENDED, NOTHING, type PutResult, SHUT, type Taken } from "../transport/lane.ts";
+import { travels } from "../transport/registry.ts";
+import { type Link, packCore, type Reference, unpackCore } from "../transport/remote.ts";
+import { TimeoutError } from "../base/errors.ts";
+import { newPipe, type PipeEnd, RemoteEnd, SharedEnd } from "./_pipe_end.ts";
+
+/** How to send: what to move instead of copying. */
+export interface SendOptions {
+  /** Buffers and ports in the object that move to the receiver. */
+  transfer?: Transferable[];
+}
+
+/**
+ * One end of a {@link Pipe}.
+ *
+ * - Objects arrive whole, in the order they were sent.
+ * - Several processes may hold the same end; each object is received by one of them.
+ * - Once every process that held the other end has closed it or ended, `recv` throws {@link EOFError} when
+ *   everything sent was received, and `send` throws {@link BrokenPipeError}. A copy of the other end that this
+ *   process only handed on does not hold that up (in Python it does).
+ *
+ * Python: {@link https://docs.python.org/3/library/multiprocessing.html#multiprocessing.connection.Connection | multiprocessing.connection.Connection}.
+ *
+ * @typeParam T What is sent and received.
+ *
+ * @example A child that echoes
+ * ```ts
+ * import { Pipe, Process } from "@multiprocessing/deno";
+ * import { echo } from "examples/targets.ts";
+ * import assert from "node:assert/strict";
+ *
+ * const [mine, theirs] = Pipe<string>();
+ * await using child = new Process({ target: echo, args: [theirs] });
+ * child.start();
+ * await mine.send("hello");
+ * assert.equal(await mine.recv(), "hello");
+ * mine.close();
+ * await child.join();
+ * ```
+ */
+export class Connection<T = unknown> implements AsyncIterable<T>, Disposable {
+  readonly #end: PipeEnd;
+  #closed = false;
+
+  /** Connections are made by {@link Pipe}. */
+  constructor() {
+    const end = arriving<PipeEnd>();
+    if (end === undefined) throw new ValueError("Cannot construct a Connection by itself; call Pipe()");
+    this.#end = end;
+  }
+
+  /**
+   * Sends an object, waiting while more than 1 MiB is unread.
+   *
+   * @param obj What to send; `undefined` and everything the structured clone knows included.
+   * @param options `transfer`.
+   * @throws {BrokenPipeError} If nobody holds the other end any more.
+   * @throws {PicklingError} If the object cannot travel; the message names where.
+   * @throws {OSError} If this end is closed, or only receives.
+   */
+  async send(obj: T, options?: SendOptions): Promise<void> {
+    this.#check("send", "write");
+    this.#sent(await this.#end.outgoing.put(obj, how(options), Infinity));
+  }
+
+  /**
+   * Like {@link Connection.send}, blocking the thread.
+   *
+   * @param obj What to send.
+   * @param options `transfer`.
+   * @throws {RuntimeError} In a `"spawn"` child, which shares no memory with the pipe.
+   */
+  sendSync(obj: T, options?: SendOptions): void {
+    this.#check("send", "write");
+    this.#sent(this.#end.outgoing.putSync(obj, how(options), Infinity));
+  }
+
+  /**
+   * Receives the next object, waiting until there is one.
+   *
+   * @param options How long to wait; for ever when left out.
+   * @returns The object.
+   * @throws {EOFError} If everything sent was received and nobody holds the other end any more.
+   * @throws {TimeoutError} If nothing came within `timeout` milliseconds. An aborted `signal` throws its own reason.
+   * @throws {OSError} If this end is closed, or only sends.
+   */
+  async recv(options?: WaitOptions): Promise<T> {
+    this.#check("receive", "read");
+    const ms = waitMs(options);
+    return this.#received(await this.#end.incoming.take(ms, options?.signal), ms);
+  }
+
+  /**
+   * Like {@link Connection.recv}, blocking the thread.
+   *
+   * @param options How long to wait; for ever when left out.
+   * @returns The object.
+   * @throws {RuntimeError} In a `"spawn"` child, which shares no memory with the pipe.
+   */
+  recvSync(options?: WaitOptions): T {
+    this.#check("receive", "read");
+    const ms = waitMs(options);
+    return this.#received(this.#end.incoming.takeSync(ms), ms);
+  }
+
+  /**
+   * Sends bytes as one message.
+   *
+   * @param bytes The bytes.
+   * @param options Which part of them: from `offset`, `size` many; all when left out.
+   * @throws {ValueError} If the part lies outside of the bytes.
+   */
+  async sendBytes(bytes: Uint8Array, options?: { offset?: number; size?: number }): Promise<void> {
+    const offset = wholeNumber("offset", options?.offset ?? 0, 0);
+    if (offset > bytes.length) {
+      throw new ValueError(`Cannot send from offset ${offset}: there are ${bytes.length} bytes`);
+    }
+    const size = wholeNumber("size", options?.size ?? bytes.length - offset, 0);
+    if (offset + size > bytes.length) {
+      throw new ValueError(
+        `Cannot send ${size} bytes from offset ${offset}: there are ${bytes.length} bytes`,
+      );
+    }
+    await (this as Connection<unknown>).send(bytes.subarray(offset, offset + size).slice());
+  }
+
+  /**
+   * Receives one message of bytes.
+   *
+   * @param options How long to wait; `maxlength`, the longest message to accept.
+   * @returns The bytes.
+   * @throws {OSError} If the message is longer than `maxlength`, after which the connection is closed, or is not bytes.
+   * @throws {EOFError} As {@link Connection.recv}.
+   */
+  async recvBytes(options?: WaitOptions & { maxlength?: number }): Promise<Uint8Array> {
+    const longest = options?.maxlength === undefined
+      ? Infinity
+      : wholeNumber("maxlength", options.maxlength, 0);
+    const message: unknown = await this.recv(options);
+    if (!(message instanceof Uint8Array)) {
+      throw new OSError(
+        `Cannot receive bytes: the message is of another kind (${typeof message}); use recv()`,
+      );
+    }
+    if (message.length > longest) {
+      this.close();
+      throw new OSError(
+        `Cannot receive ${message.length} bytes: 'maxlength' is ${longest}; the connection is closed now`,
+      );
+    }
+    return message;
+  }
+
+  /**
+   * Receives one message of bytes into a buffer.
+   *
+   * @param buffer Where the bytes go.
+   * @param offset From where on.
+   * @returns How many bytes came.
+   * @throws {BufferTooShort} If the message is longer than the room in the buffer.
+   */
+  async recvBytesInto(buffer: Uint8Array, offset: number = 0): Promise<number> {
+    if (wholeNumber("offset", offset, 0) > buffer.length) {
+      throw new ValueError(`Cannot receive at offset ${offset}: the buffer has ${buffer.length} bytes`);
+    }
+    const message = await this.recvBytes();
+    if (message.length > buffer.length - offset) {
+      throw new BufferTooShort(
+        `Cannot receive ${message.length} bytes: the buffer has room for ${buffer.length - offset}`,
+        { cause: message },
+      );
+    }
+    buffer.set(message, offset);
+    return message.length;
+  }
+
+  /**
+   * Whether there is something to receive, or the end has come, within `timeout` milliseconds.
+   *
+   * @param timeout How long to wait; not at all when left out.
+   * @returns Whether the next `recv` returns or throws at once.
+   */
+  async poll(timeout: number = 0): Promise<boolean> {
+    this.#check("poll", "read");
+    return await this.#end.incoming.ready(waitMs({ timeout }));
+  }
+
+  /** Gives this end up. */
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#end.close();
+  }
+
+  /** Whether this end was closed here. */
+  get closed(): boolean {
+    return this.#closed;
+  }
+
+  /** Whether this end can receive. */
+  get readable(): boolean {
+    return this.#end.mode !== "write";
+  }
+
+  /** Whether this end can send. */
+  get writable(): boolean {
+    return this.#end.mode !== "read";
+  }
+
+  /** Yields the objects as they come and ends where `recv` would throw {@link EOFError}. */
+  async *[Symbol.asyncIterator](): AsyncIterableIterator<T> {
+    for (;;) {
+      this.#check("receive", "read");
+      const taken = await this.#end.incoming.take(Infinity);
+      if (taken === ENDED || taken === SHUT) return;
+      yield taken as T;
+    }
+  }
+
+  /** The same as {@link Connection.close}. */
+  [Symbol.dispose](): void {
+    this.close();
+  }
+
+  #check(what: string, needs: "read" | "write"): void {
+    if (this.#closed) throw new OSError(`Cannot ${what}: this end of the pipe was closed; handle is closed`);
+    if (this.#end.mode !== "duplex" && this.#end.mode !== needs) {
+      throw new OSError(`Cannot ${what}: connection is ${needs === "read" ? "write" : "read"}-only`);
+    }
+    this.#end.use();
+  }
+
+  #sent(result: PutResult): void {
+    if (result !== "done") {
+      throw new BrokenPipeError("Cannot send: every process that held the other end is gone");
+    }
+  }
+
+  #received(taken: Taken, ms: number): T {
+    if (taken === NOTHING) throw new TimeoutError(`Cannot receive within ${ms} ms: nothing was sent`);
+    if (taken === ENDED || taken === SHUT) {
+      throw new EOFError(
+        "Cannot receive: every process that held the other end is gone, and what they sent was received",
+      );
+    }
+    return taken as T;
+  }
+
+  static {
+    travels(Connection, {
+      tag: "Connection",
+      pack: (connection: Connection, context) => {
+        if (connection.#closed) {
+          throw new OSError("Cannot send the connection: this end of the pipe was closed; handle is closed");
+        }
+        const end = connection.#end;
+        // Over a link the end is handed to that very process, so that its death there is a hang-up here.
+        const core = context.wire && end instanceof SharedEnd ? end.forLink(context.context as Link) : end;
+        return packCore(core, context, () => (end as SharedEnd).pack(context));
+      },
+      unpack: (reference: Reference<ReturnType<SharedEnd["pack"]>>, context) =>
+        arrive<Connection>(
+          Connection,
+          unpackCore<ReturnType<SharedEnd["pack"]>, PipeEnd>(
+            reference,
+            context,
+            (payload) => SharedEnd.unpack(payload, context),
+            RemoteEnd,
+          ),
+        ),
+    });
+  }
+}
+
+function how(options: SendOptions | undefined): { root: string; transfer?: Transferable[] } {
+  return { root: "obj", ...(options?.transfer && { transfer: options.transfer }) };
+}
+
+/**
+ * Makes a pipe and returns its two ends.
+ *
+ * Python: {@link https://docs.python.org/3/library/multiprocessing.html#multiprocessing.Pipe | multiprocessing.Pipe}.
+ *
+ * @typeParam T What is sent and received.
+ * @param options With `duplex: false` the first end only receives and the second only sends.
+ * @returns Both ends.
+ *
+ * @example One way
+ * ```ts
+ * import { Pipe } from "@multiprocessing/deno";
+ * import assert from "node:assert/strict";
+ *
+ * const [receiver, sender] = Pipe<number[]>({ duplex: false });
+ * await sender.send([1, 2]);
+ * sender.close();
+ * assert.deepEqual(await Array.fromAsync(receiver), [[1, 2]]);
+ * ```
+ */
+export function Pipe<T = unknown>(options?: { duplex?: boolean }): [Connection<T>, Connection<T>] {
+  const [first, second] = newPipe(options?.duplex ?? true);
+  return [arrive<Connection<T>>(Connection<T>, first), arrive<Connection<T>>(Connection<T>, second)];
+}

@@ -1,0 +1,233 @@
+/**
+ * `"spawn"` children: operating-system processes that run the same program's modules, and the socket to each.
+ *
+ * The child is started on the program's own main module, so that configuration, import map and lock file are found
+ * as the parent found them, with our first module preloaded, which takes over before the main module runs. It
+ * learns where to connect from its stdin, which nobody else can read, and proves itself with a key from there.
+ * The socket is its lifeline: at its end the child knows that its parent is gone.
+ */
+
+/** Frames over a socket: length, then bytes. */
+export class SocketLine {
+  readonly #conn: Deno.Conn;
+  #outgoing: Uint8Array[] = [];
+  #writing = false;
+  #closed = false;
+  #flushed: (() => void)[] = [];
+
+  constructor(conn: Deno.Conn) {
+    this.#conn = conn;
+    // What is awaited keeps the program up, not the socket.
+    (conn as Deno.UnixConn).unref();
+  }
+
+  /** Sends a frame; frames leave in order. */
+  send(bytes: Uint8Array): void {
+    const frame = new Uint8Array(4 + bytes.length);
+    new DataView(frame.buffer).setUint32(0, bytes.length);
+    frame.set(bytes, 4);
+    this.#outgoing.push(frame);
+    if (!this.#writing) this.#write();
+  }
+
+  async #write(): Promise<void> {
+    this.#writing = true;
+    try {
+      while (this.#outgoing.length > 0) {
+        let batch = this.#outgoing.length === 1 ? this.#outgoing[0]! : concat(this.#outgoing);
+        this.#outgoing = [];
+        while (batch.length > 0) batch = batch.subarray(await this.#conn.write(batch));
+      }
+    } catch {
+      // The other side is gone; the reading side sees that and says so.
+      this.#outgoing = [];
+    }
+    this.#writing = false;
+    for (const flushed of this.#flushed.splice(0)) flushed();
+  }
+
+  /** Settles when everything sent has left. */
+  flush(): Promise<void> {
+    return this.#writing ? new Promise((resolve) => this.#flushed.push(resolve)) : Promise.resolve();
+  }
+
+  /** Yields the frames that arrive, until the other side is gone. */
+  async *frames(): AsyncIterableIterator<Uint8Array> {
+    let kept = new Uint8Array(0);
+    const chunk = new Uint8Array(64 * 1024);
+    try {
+      for (;;) {
+        const read = await this.#conn.read(chunk);
+        if (read === null) return;
+        kept = kept.length === 0 ? chunk.slice(0, read) : concat([kept, chunk.subarray(0, read)]);
+        let at = 0;
+        while (kept.length - at >= 4) {
+          const length = new DataView(kept.buffer, kept.byteOffset).getUint32(at);
+          if (kept.length - at - 4 < length) break;
+          yield kept.subarray(at + 4, at + 4 + length);
+          at += 4 + length;
+        }
+        kept = kept.subarray(at);
+      }
+    } catch (error) {
+      // Reset by a peer that was killed, or closed by ourselves: the end all the same.
+      if (!(error instanceof Deno.errors.ConnectionReset || this.#closed)) throw error;
+    } finally {
+      this.close();
+    }
+  }
+
+  /** Closes the socket. */
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#conn.close();
+  }
+}
+
+function concat(parts: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
+  const whole = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
+  let at = 0;
+  for (const part of parts) {
+    whole.set(part, at);
+    at += part.length;
+  }
+  return whole;
+}
+
+/** Where a child connects, and what proves that it is the child. */
+export interface Lifeline {
+  readonly address: { transport: "unix"; path: string } | {
+    transport: "tcp";
+    hostname: string;
+    port: number;
+  };
+  readonly key: string;
+}
+
+/** A child process, from its creator's side. */
+export interface ChildProcess {
+  readonly pid: number;
+  /** Sends a signal; nothing happens when the child is gone. */
+  signal(name: "SIGTERM" | "SIGKILL"): void;
+  /** The exit code once it has ended; negative for a signal. */
+  readonly status: Promise<number>;
+  /** The socket, once the child has connected; rejects if it ends before. */
+  readonly line: Promise<SocketLine>;
+}
+
+const SIGNALS: Readonly<Record<string, number>> = {
+  SIGHUP: 1,
+  SIGINT: 2,
+  SIGQUIT: 3,
+  SIGILL: 4,
+  SIGTRAP: 5,
+  SIGABRT: 6,
+  SIGBUS: 7,
+  SIGFPE: 8,
+  SIGKILL: 9,
+  SIGUSR1: 10,
+  SIGSEGV: 11,
+  SIGUSR2: 12,
+  SIGPIPE: 13,
+  SIGALRM: 14,
+  SIGTERM: 15,
+};
+
+/** Starts a child process that runs `bootUrl` first. */
+export function startChildProcess(bootUrl: string, permissions: readonly string[]): ChildProcess {
+  const main = Deno.mainModule;
+  const listener = listen();
+  const key = crypto.randomUUID() + crypto.randomUUID();
+  const child = new Deno.Command(Deno.execPath(), {
+    args: ["run", ...permissions, "--preload", bootUrl, main, ...Deno.args],
+    stdin: "piped",
+    stdout: "inherit",
+    stderr: "inherit",
+  }).spawn();
+  child.unref();
+  const lifeline: Lifeline = { address: addressOf(listener), key };
+  const status = child.status.then(({ code, signal }) =>
+    signal === null ? code : -(SIGNALS[signal] ?? code - 128)
+  );
+  return {
+    pid: child.pid,
+    status,
+    signal(name) {
+      try {
+        child.kill(name);
+      } catch (error) {
+        if (!(error instanceof TypeError)) throw error; // it has ended already
+      }
+    },
+    line: greet(listener, key, status, tell(child.stdin, lifeline)),
+  };
+}
+
+async function tell(stdin: WritableStream<Uint8Array>, lifeline: Lifeline): Promise<void> {
+  const writer = stdin.getWriter();
+  try {
+    await writer.write(new TextEncoder().encode(JSON.stringify(lifeline)));
+    await writer.close();
+  } catch {
+    // It ended before it could read; its status says how.
+  }
+}
+
+async function greet(
+  listener: Deno.Listener,
+  key: string,
+  status: Promise<number>,
+  told: Promise<void>,
+): Promise<SocketLine> {
+  const ended = status.then((code) => {
+    throw new Error(`the process ended with code ${code} before it was ready`);
+  });
+  try {
+    for (;;) {
+      const conn = await Promise.race([listener.accept(), ended]);
+      if (await knows(conn, key)) return new SocketLine(conn);
+      conn.close();
+    }
+  } finally {
+    listener.close();
+    await told;
+  }
+}
+
+async function knows(conn: Deno.Conn, key: string): Promise<boolean> {
+  const said = new Uint8Array(key.length);
+  for (let at = 0; at < said.length;) {
+    const read = await conn.read(said.subarray(at));
+    if (read === null) return false;
+    at += read;
+  }
+  return new TextDecoder().decode(said) === key;
+}
+
+function listen(): Deno.Listener {
+  // An abstract socket of Linux leaves no file behind.
+  if (Deno.build.os === "linux") {
+    return Deno.listen({
+      transport: "unix",
+      path: `\0multiprocessing-${crypto.randomUUID()}`,
+    }) as unknown as Deno.Listener;
+  }
+  return Deno.listen({ hostname: "127.0.0.1", port: 0 });
+}
+
+function addressOf(listener: Deno.Listener): Lifeline["address"] {
+  const { addr } = listener as { addr: Deno.Addr };
+  if (addr.transport === "unix") return { transport: "unix", path: addr.path };
+  const { hostname, port } = addr as Deno.NetAddr;
+  return { transport: "tcp", hostname, port };
+}
+
+/** The child's side: reads where to connect from stdin, and connects. */
+export async function connectToCreator(): Promise<SocketLine> {
+  const { address, key } = JSON.parse(await new Response(Deno.stdin.readable).text()) as Lifeline;
+  const conn = address.transport === "unix" ? await Deno.connect(address) : await Deno.connect(address);
+  const bytes = new TextEncoder().encode(key);
+  for (let at = 0; at < bytes.length;) at += await conn.write(bytes.subarray(at));
+  return new SocketLine(conn);
+}

@@ -1,0 +1,11 @@
+/** Web Locks, which Deno 2.9 has and its types do not know. */
+
+interface LockManager {
+  request(name: string, held: () => unknown): Promise<unknown>;
+}
+
+/** Calls `held` once this thread has the lock, and keeps it until what `held` returns has settled. */
+export function requestWebLock(name: string, held: () => unknown): void {
+  const { locks } = navigator as unknown as { locks: LockManager };
+  locks.request(name, held);
+}

@@ -1,0 +1,37 @@
+/** A worker child's own side of its thread: the beacon, the line to its creator, leaving. */
+
+import { parentPort, workerData } from "node:worker_threads";
+import { requestWebLock } from "./web_lock.ts";
+
+let releaseBeacon: (() => void) | undefined;
+
+/** Takes the Web Lock that makes this thread killable. Before any module of the user is loaded. */
+export function lightBeacon(): Promise<void> {
+  return new Promise((lit) => {
+    requestWebLock(workerData.beacon as string, () => {
+      lit();
+      return new Promise<void>((release) => releaseBeacon = release);
+    });
+  });
+}
+
+/** Gives the beacon up, after which the thread ends by itself as soon as nothing is left to do. */
+export function leaveWhenIdle(): void {
+  parentPort!.unref();
+  releaseBeacon!();
+}
+
+/** Sends a message to the creator. */
+export function postToCreator(message: { kind: string }, transfer: Transferable[] = []): void {
+  parentPort!.postMessage(message, transfer as never);
+}
+
+/** Receives the messages of the creator. */
+export function onCreatorMessage(receive: (message: { kind: string }) => void): void {
+  parentPort!.on("message", receive);
+}
+
+/** Makes the globals of a worker what a module written for the main thread expects. */
+export function dressGlobals(): void {
+  (globalThis as { self?: unknown }).self ??= globalThis;
+}

@@ -1,0 +1,167 @@
+/** Lock: one holder at a time, across processes. */
+
+import { TimeoutError } from "../base/errors.ts";
+import { waitMs, type WaitOptions } from "../base/options.ts";
+import { arrive, arriving } from "../transport/arriving.ts";
+import { travels } from "../transport/registry.ts";
+import { packCore, type Reference, unpackCore } from "../transport/remote.ts";
+import { type Mutex, RemoteMutex, SharedMutex } from "./_mutex.ts";
+
+const GOT: Promise<boolean> = Promise.resolve(true);
+
+/** Releases what it was made for, once. */
+class Guard implements Disposable {
+  #lock: Lock | undefined;
+
+  constructor(lock: Lock) {
+    this.#lock = lock;
+  }
+
+  [Symbol.dispose](): void {
+    const lock = this.#lock;
+    this.#lock = undefined;
+    lock?.release();
+  }
+}
+
+function tooLate(options: WaitOptions | undefined): TimeoutError {
+  return new TimeoutError(`Cannot acquire the lock within ${waitMs(options)} ms: another process holds it`);
+}
+
+/**
+ * A lock that any process of the program can hold, one at a time.
+ *
+ * - Those who wait get it in the order in which they came.
+ * - A wait that ends early (timeout, abort) gives up its place and takes nothing.
+ * - A process that ends while it holds the lock, however it ends, releases it; who gets it next can see that in
+ *   {@link Lock.abandoned}.
+ * - It may be released by a process other than the one that acquired it.
+ *
+ * Python: {@link https://docs.python.org/3/library/multiprocessing.html#multiprocessing.Lock | multiprocessing.Lock}.
+ * Here times are milliseconds, and `with lock:` is `using _ = await lock.guard()`.
+ *
+ * @example Keep ten increments apart
+ * ```ts
+ * import { Lock } from "@multiprocessing/deno";
+ * import assert from "node:assert/strict";
+ *
+ * const lock = new Lock();
+ * {
+ *   using _ = await lock.guard();
+ *   assert.equal(lock.locked(), true);
+ *   assert.equal(await lock.acquire({ timeout: 10 }), false);
+ * }
+ * assert.equal(lock.locked(), false);
+ * ```
+ */
+export class Lock {
+  readonly #mutex: Mutex;
+  #abandoned = false;
+
+  /** Makes a free lock. */
+  constructor() {
+    this.#mutex = arriving<Mutex>() ?? new SharedMutex();
+  }
+
+  /**
+   * Whether the last acquire took the lock over from a process that ended while it held it, so that what the
+   * lock protects may be half done.
+   */
+  get abandoned(): boolean {
+    return this.#abandoned;
+  }
+
+  /**
+   * Waits until the lock is free and takes it.
+   *
+   * @param options How long to wait; for ever when left out.
+   * @returns `true` once this process holds the lock; `false` if it did not come free within `timeout`
+   * milliseconds, or at once with `block: false`.
+   * @throws {ValueError} If `timeout` is negative. An aborted `signal` throws its own reason.
+   */
+  acquire(options?: WaitOptions): Promise<boolean> {
+    // Free and without options: one compare-and-swap, no promise made.
+    if (options === undefined && this.#mutex.tryAcquire()) {
+      this.#abandoned = this.#mutex.abandoned();
+      return GOT;
+    }
+    return this.#acquireLater(options);
+  }
+
+  async #acquireLater(options: WaitOptions | undefined): Promise<boolean> {
+    const got = await this.#mutex.acquire(waitMs(options), options?.signal);
+    if (got) this.#abandoned = this.#mutex.abandoned();
+    return got;
+  }
+
+  /**
+   * Like {@link Lock.acquire}, blocking the thread. For worker processes that compute.
+   *
+   * @param options How long to wait; for ever when left out.
+   * @returns Whether this process holds the lock now.
+   * @throws {ValueError} If `timeout` is negative.
+   * @throws {RuntimeError} In a `"spawn"` child, which shares no memory with the lock.
+   */
+  acquireSync(options?: WaitOptions): boolean {
+    const got = this.#mutex.tryAcquire() || this.#mutex.acquireSync(waitMs(options));
+    if (got) this.#abandoned = this.#mutex.abandoned();
+    return got;
+  }
+
+  /**
+   * Gives the lock up; the first in line has it at once.
+   *
+   * @throws {ValueError} If nobody holds the lock.
+   */
+  release(): void {
+    this.#mutex.release();
+  }
+
+  /** Whether some process holds the lock. In a `"spawn"` child: as of the last answer from its home. */
+  locked(): boolean {
+    return this.#mutex.locked();
+  }
+
+  /**
+   * Acquires the lock for a block: `using _ = await lock.guard()` releases it at the end of the block, also when
+   * the block throws.
+   *
+   * @param options How long to wait; for ever when left out.
+   * @returns What releases the lock when disposed of.
+   * @throws {TimeoutError} If the lock did not come free within `timeout` milliseconds.
+   */
+  async guard(options?: WaitOptions): Promise<Disposable> {
+    if (!await this.acquire(options)) throw tooLate(options);
+    return new Guard(this);
+  }
+
+  /**
+   * Like {@link Lock.guard}, blocking the thread.
+   *
+   * @param options How long to wait; for ever when left out.
+   * @returns What releases the lock when disposed of.
+   * @throws {TimeoutError} If the lock did not come free within `timeout` milliseconds.
+   */
+  guardSync(options?: WaitOptions): Disposable {
+    if (!this.acquireSync(options)) throw tooLate(options);
+    return new Guard(this);
+  }
+
+  static {
+    travels(Lock, {
+      tag: "Lock",
+      pack: (lock: Lock, context) =>
+        packCore(lock.#mutex, context, () => context.attach((lock.#mutex as SharedMutex).words.buffer)),
+      unpack: (reference: Reference<number>, context) =>
+        arrive(
+          Lock,
+          unpackCore<number, Mutex>(
+            reference,
+            context,
+            (at) => new SharedMutex(new Int32Array(context.attachments[at] as SharedArrayBuffer)),
+            RemoteMutex,
+          ),
+        ),
+    });
+  }
+}

@@ -1,0 +1,435 @@
+/**
+ * A lane: values from any number of senders to any number of receivers, in one order, first come first served.
+ *
+ * {@link Lane} is what queues and connections are written against. {@link SharedLane} is the lane itself: a ring
+ * of frames and two wait lists in shared memory. A `"spawn"` child has a {@link RemoteLane} instead, whose
+ * operations are requests to the process where the shared one lives.
+ *
+ * ```
+ * put ─▶ encode ─▶ [too large, or with attachments: leave them with the courier] ─▶ ring.push ─▶ grant a receiver
+ * take ─▶ ring.shift ─▶ grant a sender ─▶ [claim what the courier holds] ─▶ decode
+ * ```
+ *
+ * Invariants, each under the guard:
+ * - A receiver in line is granted as soon as a frame is there for it; frames granted but not collected are not
+ *   given to latecomers (`count > takers.granted`), so nobody overtakes.
+ * - A frame is taken when it is asked for, never ahead: a slow or dead receiver strands nothing.
+ */
+
+import { RuntimeError } from "../base/errors.ts";
+import type { Agent, Outcome } from "./agent.ts";
+import { thisAgent } from "./agent.ts";
+import { decode, encode, type EncodeOptions, type Packed } from "./codec.ts";
+import { claim, claimSync, deposit } from "./courier.ts";
+import { enter, leave } from "./guard.ts";
+import { Ring, RING_WORDS } from "./ring.ts";
+import { newRingMemory } from "./ring.ts";
+import { Spin } from "./spin.ts";
+import { WAIT_LIST_WORDS, WaitList } from "./wait_list.ts";
+
+/** How a put can end. */
+export type PutResult = "done" | "full" | "shut" | "ended";
+
+/** Why a take gave no value. Symbols cannot travel, so none of these can be mistaken for one. */
+export const NOTHING: unique symbol = Symbol("nothing came in time");
+/** The lane was shut down and is empty. */
+export const SHUT: unique symbol = Symbol("shut down");
+/** Nobody is left at the other end. */
+export const ENDED: unique symbol = Symbol("ended");
+/** What a take gives: a value, or why there is none. */
+export type Taken = unknown;
+
+/** What queues and connections ask of a lane. Times are milliseconds; `0` does not wait. */
+export interface Lane {
+  /** Adds a value. */
+  put(value: unknown, options: EncodeOptions, ms: number, signal?: AbortSignal): Promise<PutResult>;
+  /** As {@link put}, blocking. */
+  putSync(value: unknown, options: EncodeOptions, ms: number): PutResult;
+  /** Takes the next value. */
+  take(ms: number, signal?: AbortSignal): Promise<Taken>;
+  /** As {@link take}, blocking. */
+  takeSync(ms: number): Taken;
+  /** Waits until there is something to take, or nothing will come any more; `false` if `ms` passed first. */
+  ready(ms: number, signal?: AbortSignal): Promise<boolean>;
+  /** Values in the lane. */
+  readonly count: number;
+  /** Refuses further values, and, with `immediate`, drops those inside. */
+  shut(immediate: boolean): void;
+}
+
+const GUARD = 0;
+const FLAGS = 1;
+const MAX_COUNT = 2;
+const MAX_USED = 3;
+const RING = 4;
+const TAKERS = RING + RING_WORDS;
+const PUTTERS = TAKERS + WAIT_LIST_WORDS;
+/** Words a lane takes in its block. */
+export const LANE_WORDS: number = PUTTERS + WAIT_LIST_WORDS;
+
+const FLAG_SHUT = 1;
+/** A larger payload travels as shared memory of its own beside the ring. */
+const SPILL_BYTES = 64 * 1024;
+
+/** Whether nobody can put any more (for receivers) or take any more (for senders). Asked under the guard. */
+export interface Ends {
+  /** Every sender is gone. */
+  noSender(): boolean;
+  /** Every receiver is gone. */
+  noReceiver(): boolean;
+}
+
+const NEVER_ENDS: Ends = { noSender: () => false, noReceiver: () => false };
+
+/** Limits of a new lane; 0 for none. */
+export interface LaneLimits {
+  /** At most so many values inside. */
+  maxCount?: number;
+  /** Senders wait while more than so many bytes are inside. */
+  maxUsed?: number;
+}
+
+/** The lane in shared memory. */
+export class SharedLane implements Lane {
+  /** What another agent of the program needs to see the same lane. */
+  readonly words: Int32Array<SharedArrayBuffer>;
+  readonly #at: number;
+  readonly #agent: Agent;
+  readonly #ring: Ring;
+  readonly #takers: WaitList;
+  readonly #putters: WaitList;
+  readonly #ends: Ends;
+  readonly #spin = new Spin();
+
+  constructor(
+    words: Int32Array<SharedArrayBuffer>,
+    at: number,
+    ring: SharedArrayBuffer,
+    ends: Ends = NEVER_ENDS,
+  ) {
+    this.words = words;
+    this.#at = at;
+    this.#agent = thisAgent();
+    this.#ring = new Ring(words, at + RING, ring);
+    this.#takers = new WaitList(this.#agent, words, at + TAKERS);
+    this.#putters = new WaitList(this.#agent, words, at + PUTTERS);
+    this.#ends = ends;
+  }
+
+  /** A new lane in words of its own. */
+  static create(limits: LaneLimits): SharedLane {
+    const words = new Int32Array(new SharedArrayBuffer(LANE_WORDS * 4));
+    SharedLane.limit(words, 0, limits);
+    return new SharedLane(words, 0, newRingMemory());
+  }
+
+  /** Writes the limits into the words of a new lane. */
+  static limit(words: Int32Array<SharedArrayBuffer>, at: number, limits: LaneLimits): void {
+    words[at + MAX_COUNT] = limits.maxCount ?? 0;
+    words[at + MAX_USED] = limits.maxUsed ?? 0;
+  }
+
+  /** The ring's memory. */
+  get memory(): SharedArrayBuffer {
+    return this.#ring.memory;
+  }
+
+  /** The most values that may be inside; 0 for no limit. */
+  get maxCount(): number {
+    return this.words[this.#at + MAX_COUNT]!;
+  }
+
+  get count(): number {
+    return this.#ring.count;
+  }
+
+  /** Whether the lane was shut down. */
+  get isShut(): boolean {
+    return (Atomics.load(this.words, this.#at + FLAGS) & FLAG_SHUT) !== 0;
+  }
+
+  async put(value: unknown, options: EncodeOptions, ms: number, signal?: AbortSignal): Promise<PutResult> {
+    signal?.throwIfAborted();
+    const frame = this.#pack(value, options);
+    let result = this.#tryPut(frame);
+    if (result !== "full" || ms === 0) return result;
+    const kept = { ...frame, bytes: frame.bytes.slice() };
+    const end = performance.now() + ms;
+    for (;;) {
+      const node = this.#queueUp(this.#putters, () => result = this.#push(kept));
+      if (node === 0) return result;
+      const forget = this.#agent.onDeath(this.#revise);
+      const outcome = await this.#agent.wait(node, end - performance.now(), signal);
+      forget();
+      this.#collect(this.#putters, node, outcome, () => result = this.#push(kept));
+      if (result !== "full") return result;
+      if (outcome === "aborted") throw signal!.reason;
+      if (outcome === "timeout") return "full";
+    }
+  }
+
+  putSync(value: unknown, options: EncodeOptions, ms: number): PutResult {
+    const frame = this.#pack(value, options);
+    let result = this.#tryPut(frame);
+    if (result !== "full" || ms === 0) return result;
+    const kept = { ...frame, bytes: frame.bytes.slice() };
+    const end = performance.now() + ms;
+    for (;;) {
+      const node = this.#queueUp(this.#putters, () => result = this.#push(kept));
+      if (node === 0) return result;
+      const forget = this.#agent.onDeath(this.#revise);
+      const outcome = this.#agent.waitSync(node, end - performance.now());
+      forget();
+      this.#collect(this.#putters, node, outcome, () => result = this.#push(kept));
+      if (result !== "full" || outcome === "timeout") return result;
+    }
+  }
+
+  take(ms: number, signal?: AbortSignal): Promise<Taken> {
+    if (signal?.aborted) return Promise.reject(signal.reason);
+    const frame = this.#tryTake();
+    if (frame === NOTHING && ms > 0) return this.#takeLater(ms, signal);
+    if (typeof frame === "symbol") return Promise.resolve(frame);
+    if (frame.ticket !== 0) return this.#open(frame);
+    try {
+      return Promise.resolve(decode(frame.bytes));
+    } catch (error) {
+      return Promise.reject(error);
+    }
+  }
+
+  async #takeLater(ms: number, signal?: AbortSignal): Promise<Taken> {
+    let frame: Frame | Nothing = NOTHING;
+    if (this.#spin.until(this.#somethingThere)) frame = this.#tryTake();
+    const end = performance.now() + ms;
+    while (frame === NOTHING) {
+      const node = this.#queueUp(this.#takers, () => frame = this.#shift());
+      if (node === 0) break;
+      const forget = this.#agent.onDeath(this.#revise);
+      const outcome = await this.#agent.wait(node, end - performance.now(), signal);
+      forget();
+      this.#collect(this.#takers, node, outcome, () => frame = this.#shift());
+      if (frame !== NOTHING) break;
+      if (outcome === "aborted") throw signal!.reason;
+      if (outcome === "timeout") return NOTHING;
+    }
+    return this.#open(frame);
+  }
+
+  takeSync(ms: number): Taken {
+    let frame = this.#tryTake();
+    if (frame === NOTHING && ms > 0) {
+      if (this.#spin.until(this.#somethingThere)) frame = this.#tryTake();
+      const end = performance.now() + ms;
+      while (frame === NOTHING) {
+        const node = this.#queueUp(this.#takers, () => frame = this.#shift());
+        if (node === 0) break;
+        const forget = this.#agent.onDeath(this.#revise);
+        const outcome = this.#agent.waitSync(node, end - performance.now());
+        forget();
+        this.#collect(this.#takers, node, outcome, () => frame = this.#shift());
+        if (outcome === "timeout") break;
+      }
+    }
+    if (typeof frame === "symbol") return frame;
+    return decode(...this.#openSync(frame));
+  }
+
+  async ready(ms: number, signal?: AbortSignal): Promise<boolean> {
+    signal?.throwIfAborted();
+    const look = () => this.#somethingThere() || this.isShut || this.#ends.noSender();
+    if (look() || ms === 0) return look();
+    const end = performance.now() + ms;
+    let ready = false;
+    for (;;) {
+      const node = this.#queueUp(this.#takers, () => (ready = look()) ? SHUT : NOTHING);
+      if (node === 0) return true;
+      const forget = this.#agent.onDeath(this.#revise);
+      const outcome = await this.#agent.wait(node, end - performance.now(), signal);
+      forget();
+      // Looking takes nothing: the frame we were granted goes to the next in line.
+      this.#collect(this.#takers, node, outcome, () => {
+        ready = look();
+        this.#grantTakers();
+        return NOTHING;
+      });
+      if (ready) return true;
+      if (outcome === "aborted") throw signal!.reason;
+      if (outcome === "timeout") return false;
+    }
+  }
+
+  shut(immediate: boolean): void {
+    this.#locked(() => {
+      Atomics.or(this.words, this.#at + FLAGS, FLAG_SHUT);
+      if (immediate) this.#ring.clear();
+      this.#takers.grantAll();
+      this.#putters.grantAll();
+    });
+  }
+
+  /** Lets everybody in line look again, because one of the ends may be gone. */
+  readonly wakeAll = (): void => {
+    this.#locked(() => {
+      this.#takers.grantAll();
+      this.#putters.grantAll();
+    });
+  };
+
+  /** After a death: what was granted to the dead goes to the next, and who waits for the dead learns of it. */
+  readonly #revise = (): void => {
+    this.#locked(() => {
+      this.#takers.reap();
+      this.#putters.reap();
+      this.#grantTakers();
+      this.#grantPutters();
+      if (this.#ends.noSender()) this.#takers.grantAll();
+      if (this.#ends.noReceiver()) this.#putters.grantAll();
+    });
+  };
+
+  readonly #somethingThere = (): boolean => this.#ring.count > this.#takers.granted;
+
+  #locked(work: () => void): void {
+    enter(this.#agent, this.words, this.#at + GUARD);
+    try {
+      work();
+    } finally {
+      leave(this.words, this.#at + GUARD);
+    }
+  }
+
+  #pack(value: unknown, options: EncodeOptions): Frame {
+    const packed = encode(value, options);
+    if (
+      packed.attachments.length === 0 && packed.transfer.length === 0 && packed.bytes.length <= SPILL_BYTES
+    ) {
+      return { bytes: packed.bytes, ticket: 0 };
+    }
+    return this.#spill(packed);
+  }
+
+  // Attachments are left with the courier before the frame is published, so that a claim always finds them.
+  #spill(packed: Packed): Frame {
+    const memory = new SharedArrayBuffer(packed.bytes.length);
+    new Uint8Array(memory).set(packed.bytes);
+    const ticket = deposit(this.#agent, [memory, ...packed.attachments], packed.transfer);
+    return { bytes: new Uint8Array(0), ticket };
+  }
+
+  async #open(frame: Frame | Nothing): Promise<Taken> {
+    if (typeof frame === "symbol") return frame;
+    if (frame.ticket === 0) return decode(frame.bytes);
+    const [memory, ...attachments] = await claim(this.#agent, frame.ticket);
+    return decode(new Uint8Array(memory as SharedArrayBuffer).slice(), attachments);
+  }
+
+  #openSync(frame: Frame): [bytes: Uint8Array, attachments?: unknown[]] {
+    if (frame.ticket === 0) return [frame.bytes];
+    const [memory, ...attachments] = claimSync(this.#agent, frame.ticket);
+    return [new Uint8Array(memory as SharedArrayBuffer).slice(), attachments];
+  }
+
+  #tryPut(frame: Frame): PutResult {
+    enter(this.#agent, this.words, this.#at + GUARD);
+    try {
+      return this.#push(frame);
+    } finally {
+      leave(this.words, this.#at + GUARD);
+    }
+  }
+
+  #tryTake(): Frame | Nothing {
+    // Outside the guard first: an empty lane is the common case of a poll.
+    enter(this.#agent, this.words, this.#at + GUARD);
+    try {
+      return this.#shift();
+    } finally {
+      leave(this.words, this.#at + GUARD);
+    }
+  }
+
+  /** Under the guard: adds the frame, if it may be added now. */
+  #push(frame: Frame): PutResult {
+    if (this.isShut) return "shut";
+    if (this.#ends.noReceiver()) return "ended";
+    if (!this.#roomFor(1) || !this.#ring.push(frame.bytes, frame.ticket)) return "full";
+    this.#grantTakers();
+    this.#grantPutters();
+    return "done";
+  }
+
+  /** Under the guard: takes the first frame that is not somebody else's already. */
+  #shift(): Frame | Nothing {
+    const count = this.#ring.count;
+    if (count <= this.#takers.granted) {
+      if (count === 0 && this.isShut) return SHUT;
+      if (count === 0 && this.#ends.noSender()) return ENDED;
+      return NOTHING;
+    }
+    const ticket = this.#ring.peekTicket();
+    const bytes = this.#ring.shift();
+    this.#grantPutters();
+    return { bytes, ticket };
+  }
+
+  #roomFor(more: number): boolean {
+    const max = this.words[this.#at + MAX_COUNT]!;
+    const reserved = this.#putters.granted;
+    if (max !== 0 && this.#ring.count + reserved + more > max) return false;
+    const maxUsed = this.words[this.#at + MAX_USED]!;
+    return maxUsed === 0 || this.#ring.used < maxUsed;
+  }
+
+  #grantTakers(): void {
+    while (!this.#takers.idle && this.#ring.count > this.#takers.granted) {
+      if (this.#takers.grant() === 0) break;
+    }
+  }
+
+  #grantPutters(): void {
+    while (!this.#putters.idle && this.#roomFor(1)) {
+      if (this.#putters.grant() === 0) break;
+    }
+  }
+
+  /** Tries once more under the guard, and if that gives nothing, takes a place in line. Returns the node, or 0. */
+  #queueUp(list: WaitList, attempt: () => unknown): number {
+    enter(this.#agent, this.words, this.#at + GUARD);
+    try {
+      const result = attempt();
+      if (result !== NOTHING && result !== "full") return 0;
+      const node = this.#agent.node(this.#agent.id);
+      list.join(node);
+      return node;
+    } finally {
+      leave(this.words, this.#at + GUARD);
+    }
+  }
+
+  /** Leaves the line; tries again if the node was granted, however the wait ended: a grant is never lost. */
+  #collect(list: WaitList, node: number, outcome: Outcome, attempt: () => unknown): void {
+    enter(this.#agent, this.words, this.#at + GUARD);
+    try {
+      if (list.depart(node) || outcome === "granted") attempt();
+    } finally {
+      leave(this.words, this.#at + GUARD);
+    }
+    this.#agent.freeNode(node);
+  }
+}
+
+interface Frame {
+  readonly bytes: Uint8Array;
+  readonly ticket: number;
+}
+
+type Nothing = typeof NOTHING | typeof SHUT | typeof ENDED;
+
+/** Refuses a `…Sync` call where it cannot be. */
+export function noSyncHere(method: string): RuntimeError {
+  return new RuntimeError(
+    `Cannot call ${method}() here: this object lives in the process that created it, which a "spawn" child can ` +
+      `only ask; use the async form, or the start method "worker"`,
+  );
+}

@@ -1,0 +1,417 @@
+/**
+ * Every program of `examples/`, run whole under both start methods, and beside its Python original where there is a Python.
+ *
+ * @module
+ */
+import assert from "node:assert/strict";
+import { hasPython, type Output, Program } from "./support/program.ts";
+
+const methods = ["worker", "spawn"] as const;
+const python = await hasPython();
+
+interface Example {
+  /** The file below `examples/`, without `.ts`. */
+  name: string;
+  /** What the test says of it. */
+  shows: string;
+  args?: string[];
+  /** Start methods under which its behaviour is certain; both when left out. */
+  methods?: readonly string[];
+  check(lines: string[]): void;
+  original?: {
+    /** The file below `tests/python/originals/`, without `.py`. */
+    name: string;
+    args?: string[];
+    /** What a line says once chance and the language's spelling are taken out; nothing leaves the line out. */
+    normal?: (line: string) => string | undefined;
+  };
+}
+
+const examples: Example[] = [
+  {
+    name: "queue_basic",
+    shows: "a list and a number",
+    check: (lines) => assert.deepEqual(lines, ['[ 42, null, "hello" ]', "number"]),
+    original: { name: "queue_basic" },
+  },
+  {
+    name: "pipe_two_children",
+    shows: "the two messages crossing",
+    check: (lines) =>
+      sameLines(lines, ['parent_conn接收: [ 42, null, "hello" ]', "child_conn接收: 你好,紫禁城"]),
+    original: { name: "pipe_two_children" },
+  },
+  {
+    name: "lock_print",
+    shows: "ten whole lines",
+    check: (lines) => sameLines(lines, range(10).map((i) => `hello ${i}`)),
+    original: { name: "lock_print" },
+  },
+  {
+    name: "process_start",
+    shows: "parent and child side by side",
+    check(lines) {
+      assert.equal(lines.length, 4);
+      const parent = lines.flatMap((line) => /^(\d+) ([01])$/.exec(line) ?? []);
+      const child = lines.flatMap((line) => /^10 (\d+)$/.exec(line) ?? []);
+      const [first, parentPid, zero, second, samePid, one] = parent;
+      assert.deepEqual([zero, one, samePid], ["0", "1", parentPid]);
+      assert.equal(child.length, 4, "the child printed twice");
+      assert.equal(child[1], child[3]);
+      assert.notEqual(child[1], parentPid);
+      assert.notEqual(first, second);
+      assert.ok(
+        lines.indexOf(first!) < lines.lastIndexOf(child[0]!),
+        "the parent went on while the child ran",
+      );
+    },
+    original: {
+      name: "process_start",
+      normal: (line) => line.replace(/^10 \d+$/, "10 PID").replace(/^\d+ ([01])$/, "PID $1"),
+    },
+  },
+  {
+    name: "process_isolation",
+    shows: "that nothing a child does to a global is seen elsewhere",
+    check(lines) {
+      assert.deepEqual(lines.slice(0, 2), ["子进程内: 0", "主进程内: 100"]);
+      sameLines(lines.slice(2, -1), range(10).map((i) => `say hi [ ${i} ]`));
+      assert.equal(lines.at(-1), "ending []");
+    },
+    original: { name: "process_isolation" },
+  },
+  {
+    name: "process_join_many",
+    shows: "the last line after all children",
+    args: ["--fast"],
+    check(lines) {
+      assert.equal(lines.at(-1), "10条信息已经发送完毕");
+      sameLines(lines.slice(0, -1), ["子进程开始了", ...range(10).map((i) => "_".repeat(i))]);
+    },
+    original: { name: "process_join_many", args: ["0.1"] },
+  },
+  {
+    name: "daemon",
+    shows: "a daemon that stops with the main program, and a child that does not",
+    args: ["alive", "--fast=0.25"],
+    check(lines) {
+      checkSigns(lines);
+      assert.ok(lines.includes("我还活着"), "the daemon ran");
+      assert.ok(lines.lastIndexOf("我还活着") < lines.indexOf("########"), "the daemon stopped");
+      assert.equal(lines.at(-1), "#########");
+    },
+  },
+  {
+    name: "daemon",
+    shows: "a daemon that lives as long as the main program joins another child",
+    args: ["join", "--fast=0.25"],
+    check(lines) {
+      checkSigns(lines);
+      assert.ok(lines.lastIndexOf("我还活着") > lines.indexOf("######"), "the daemon went on");
+    },
+  },
+  {
+    name: "daemon",
+    shows: "end456 and not end123",
+    args: ["end", "--fast=0.3"],
+    // Whether the daemon gets as far as 123 before the main program is through is chance, in Python too.
+    check: (lines) => sameLines(lines.filter((line) => line !== "123"), ["main-------", "456", "end456"]),
+    original: { name: "daemon_end", args: ["0.3"], normal: (line) => line === "123" ? undefined : line },
+  },
+  {
+    name: "daemon",
+    shows: "that a daemon may have no children",
+    args: ["children"],
+    check(lines) {
+      assert.equal(lines.length, 1);
+      assert.match(lines[0]!, /^AssertionError: daemonic processes are not allowed to have children/);
+    },
+    original: { name: "daemon_children", normal: (line) => line.replace(/(to have children).*/, "$1") },
+  },
+  {
+    name: "process_attributes",
+    shows: "name, daemon, pid, exitcode, authkey and isAlive at each step",
+    args: ["--fast"],
+    check(lines) {
+      const pids = lines.flatMap((line) => /pid=(\d+)/.exec(line)?.[1] ?? []);
+      assert.equal(pids.length, 4);
+      assert.equal(pids[0], pids[1]);
+      assert.equal(pids[2], pids[3]);
+      assert.notEqual(pids[0], pids[2]);
+
+      const steps = lines.map((line) => line.replace(/pid=\d+/, "pid=PID"));
+      const hello = steps.indexOf("greeter says hello to egon");
+      assert.ok(hello >= 4, "run() ran after start()");
+      assert.ok(hello < steps.indexOf("joined: name=greeter daemon=false pid=PID exitcode=0 alive=false"));
+      assert.deepEqual(steps.toSpliced(hello, 1), [
+        "default name: MyProcess-1",
+        "authkey: 32 bytes",
+        "authkey: 6 bytes",
+        "new: name=greeter daemon=false pid=undefined exitcode=null alive=false",
+        "running: name=greeter daemon=false pid=PID exitcode=null alive=true",
+        "started twice: AssertionError",
+        "joined: name=greeter daemon=false pid=PID exitcode=0 alive=false",
+        "after 0.5 s: name=sleeper daemon=true pid=PID exitcode=null alive=true",
+        "terminated: name=sleeper daemon=true pid=PID exitcode=-15 alive=false",
+      ]);
+    },
+    original: {
+      name: "process_attributes",
+      args: ["0.1"],
+      normal: (line) => line.replace(/pid=\d+/, "pid=PID"),
+    },
+  },
+  {
+    name: "ticket_lock",
+    shows: "as many buyers with a ticket as there are tickets",
+    args: ["--fast=0.05"],
+    check(lines) {
+      assert.equal(lines.filter((line) => /^\w+查询余票为[0-3]$/.test(line)).length, 8);
+      assert.equal(lines.filter((line) => line.endsWith("在等待")).length, 8);
+      const held = lines.filter((line) => /开始执行了|买到票/.test(line));
+      assert.equal(held.length, 16);
+      assert.equal(held.filter((line) => line.endsWith("买到票了")).length, 3);
+      for (const i of range(8)) {
+        const name = /^(\w+)开始执行了$/.exec(held[2 * i]!)?.[1];
+        const outcome = i < 3 ? `${name}买到票了` : `余票为0,${name}没买到票`;
+        assert.equal(held[2 * i + 1], outcome, "nobody came in between");
+      }
+    },
+    original: {
+      name: "ticket_lock",
+      args: ["0.05"],
+      normal: (line) => line.replace(/alex|wusir|baoyuan|taibai/, "NAME").replace(/(查询余票为)\d/, "$1N"),
+    },
+  },
+  {
+    name: "ticket_lock",
+    shows: "as many buyers with a ticket as --count says",
+    args: ["--fast=0.02", "--count=5"],
+    check: (lines) => assert.equal(lines.filter((line) => line.endsWith("买到票了")).length, 5),
+  },
+  {
+    name: "ticket_lock",
+    shows: "more tickets sold than there are with --no-lock",
+    args: ["--fast=0.5", "--no-lock"],
+    // Two seconds lie between the first look at the file and the first change; workers are all there by then.
+    methods: ["worker"],
+    check(lines) {
+      const sold = lines.filter((line) => line.endsWith("买到票了")).length;
+      assert.ok(sold > 3, `sold ${sold} of 3`);
+    },
+  },
+  {
+    name: "producer_consumer",
+    shows: "all ten made and eaten, and both consumers at their end",
+    args: ["--fast"],
+    check(lines) {
+      assert.equal(lines.length, 20);
+      const made = lines.flatMap((line) => /^Jane生产了(Spam \d)$/.exec(line)?.[1] ?? []);
+      const eaten = lines.flatMap((line) => /^(?:Lisa|Annie) 吃了 (Spam \d)$/.exec(line)?.[1] ?? []);
+      assert.deepEqual(made, range(10).map((i) => `Spam ${i}`));
+      sameLines(eaten, made);
+      for (const food of made) {
+        const makes = lines.indexOf(`Jane生产了${food}`);
+        const eats = lines.findIndex((line) => line.endsWith(`吃了 ${food}`));
+        assert.ok(makes < eats, `${food} was made before it was eaten`);
+      }
+    },
+    original: {
+      name: "producer_consumer",
+      args: ["0.1"],
+      normal: (line) => line.replace(/^(Lisa|Annie) /, "NAME "),
+    },
+  },
+  {
+    name: "demo",
+    shows: "a server with 20 clients, a ticket office and a queue",
+    check(lines) {
+      const heard = lines.filter((line) => line.includes(" hears "));
+      sameLines(heard, range(20).map((i) => `   client ${i} hears "HELLO FROM CLIENT ${i}"`));
+      const together = find(lines, /^ {3}20 answers from (\d+) processes in ([\d.]+) s;/);
+      assert.ok(Number(together[1]) > 1, "more than one process answered");
+      assert.ok(Number(together[2]) < 10, "the clients did not wait for each other");
+
+      assert.equal(lines.filter((line) => line.includes(" bought a ticket, ")).length, 3);
+      assert.equal(lines.filter((line) => line.endsWith(" came too late")).length, 3);
+      find(lines, /^ {3}3 tickets sold to 6 buyers, 0 left$/);
+
+      assert.equal(lines.filter((line) => line.startsWith("   Jane made Spam ")).length, 10);
+      const eaten = lines.flatMap((line) => /^ {3}(?:Lisa|Annie) ate (Spam \d)$/.exec(line)?.[1] ?? []);
+      sameLines(eaten, range(10).map((i) => `Spam ${i}`));
+      const counts = find(lines, /^ {3}(Lisa|Annie) ate (\d+), (Lisa|Annie) ate (\d+)$/);
+      assert.equal(Number(counts[2]) + Number(counts[4]), 10);
+      assert.notEqual(counts[1], counts[3]);
+    },
+  },
+];
+
+for (const example of examples) {
+  for (const method of example.methods ?? methods) {
+    const title = ["examples/" + example.name + ".ts", ...example.args ?? []].join(" ");
+    Deno.test(`${title} shows ${example.shows} [${method}]`, async () => {
+      const output = await ours(example, method);
+      try {
+        assert.equal(output.stderr, "");
+        assert.equal(output.code, 0);
+        example.check(output.lines);
+      } catch (error) {
+        throw new Error(`${title} printed\n${output.stdout}${output.stderr}`, { cause: error });
+      }
+    });
+
+    const { original } = example;
+    if (original === undefined) continue;
+    Deno.test({
+      name: `${title} prints what its Python original prints [${method}]`,
+      ignore: !python, // nothing to compare with
+      async fn() {
+        const [here, there] = await Promise.all([
+          ours(example, method),
+          theirs(original.name, original.args),
+        ]);
+        assert.equal(there.code, 0, there.stderr);
+        const { normal = (line: string) => line } = original;
+        const said = ({ lines }: Output) => lines.flatMap((line) => normal(spelling(line)) ?? []);
+        sameLines(said(here), said(there));
+      },
+    });
+  }
+}
+
+// A server ends by a signal, and Windows has none that a test could send.
+const ignore = Deno.build.os === "windows";
+const clients = 12;
+
+for (const variant of [...methods.map((method) => `--start-method=${method}`), "--forking"]) {
+  Deno.test({
+    name: `examples/tcp_server.ts ${variant} lets no client of tcp_client.ts wait for another`,
+    ignore,
+    async fn() {
+      await using server = Program.deno("examples/tcp_server.ts", ["--port=0", "--fast", variant]);
+      const [, port] = await server.line(/^serving on 127\.0\.0\.1:(\d+), /);
+
+      const one = await end(Program.deno("examples/tcp_client.ts", [`--port=${port}`]));
+      assert.deepEqual(one.lines, ["hello", "hello2"]);
+
+      const many = await end(
+        Program.deno("examples/tcp_client.ts", [`--port=${port}`, `--clients=${clients}`]),
+      );
+      sameLines(many.lines.slice(0, -1), range(clients).flatMap(() => ["hello", "hello2"]));
+      const seconds = Number(find(many.lines, /^12 clients: ([\d.]+) s$/)[1]);
+      // A handler takes 0.3 + 0.5 s; one after another they cannot be done in less than twelve times that.
+      assert.ok(seconds >= 0.8 && seconds < clients * 0.8, `${clients} clients took ${seconds} s`);
+
+      server.signal("SIGTERM");
+      const { code, lines, stderr } = await server.end();
+      assert.deepEqual([code, stderr], [0, ""]);
+      assert.equal(lines.at(-1), "stopped");
+      const connections = lines.filter((line) => /^connection from 127\.0\.0\.1:\d+$/.test(line));
+      assert.equal(new Set(connections).size, 1 + clients);
+    },
+  });
+}
+
+Deno.test({
+  name: "examples/tcp_server.ts stops on Ctrl-C while it waits for its first client",
+  ignore,
+  async fn() {
+    await using server = Program.deno("examples/tcp_server.ts", ["--port=0"]);
+    await server.line(/^serving on /);
+    server.signal("SIGINT");
+    const { code, lines, stderr } = await server.end();
+    assert.deepEqual([code, stderr, lines.length, lines.at(-1)], [0, "", 2, "stopped"]);
+  },
+});
+
+Deno.test({
+  name: "examples/tcp_server.ts serves the Python client, and tcp_client.ts reads the Python server",
+  ignore: ignore || !python,
+  async fn() {
+    const [here, there] = [
+      Program.deno("examples/tcp_server.ts", ["--port=0", "--fast"]),
+      Program.python("tests/python/originals/tcp_server.py", ["0.1"]),
+    ];
+    await using _here = here;
+    await using _there = there;
+    const ports = (await Promise.all([here.line(/:(\d+), /), there.line(/:(\d+)$/)])).map((match) =>
+      match[1]!
+    );
+    const outputs = await Promise.all(ports.flatMap((port) => [
+      end(Program.deno("examples/tcp_client.ts", [`--port=${port}`])),
+      end(Program.python("tests/python/originals/tcp_client.py", [port])),
+    ]));
+    for (const { lines } of outputs) assert.deepEqual(lines, ["hello", "hello2"]);
+  },
+});
+
+Deno.test("examples/ holds no program that is not run here or left out of its README", async () => {
+  const helpers = ["options.ts", "targets.ts", "handlers.ts"];
+  const run = [...examples.map((example) => `${example.name}.ts`), "tcp_server.ts", "tcp_client.ts"];
+  const readme = await Deno.readTextFile(new URL("../examples/README.md", import.meta.url));
+  for await (const { name } of Deno.readDir(new URL("../examples/", import.meta.url))) {
+    if (!name.endsWith(".ts")) continue;
+    assert.ok(run.includes(name) || helpers.includes(name), `${name} is run`);
+    assert.ok(readme.includes(name), `${name} is in the README`);
+  }
+});
+
+const runs = new Map<string, Promise<Output>>();
+
+/** The output of an example; it runs once, however many tests look at it. */
+function ours({ name, args = [] }: Example, method: string): Promise<Output> {
+  return once([name, method, ...args].join(" "), () => {
+    return Program.deno(`examples/${name}.ts`, [...args, `--start-method=${method}`]);
+  });
+}
+
+function theirs(name: string, args: string[] = []): Promise<Output> {
+  return once(
+    ["python", name, ...args].join(" "),
+    () => Program.python(`tests/python/originals/${name}.py`, args),
+  );
+}
+
+function once(key: string, start: () => Program): Promise<Output> {
+  let run = runs.get(key);
+  if (run === undefined) runs.set(key, run = start().end());
+  return run;
+}
+
+async function end(program: Program): Promise<Output> {
+  const output = await program.end();
+  assert.deepEqual([output.code, output.stderr], [0, ""]);
+  return output;
+}
+
+/** The lines of `daemon.ts` that are not the daemon's: both others print an empty line first, then their signs in order. */
+function checkSigns(lines: string[]): void {
+  assert.deepEqual(lines.filter((line) => line.startsWith("*")), ["*", "**"]);
+  assert.deepEqual(lines.filter((line) => line.startsWith("#")), range(9).map((i) => "#".repeat(i + 1)));
+  assert.equal(lines.filter((line) => line === "").length, 2);
+}
+
+/** The same lines, in any order. */
+function sameLines(actual: string[], expected: string[]): void {
+  assert.deepEqual(actual.toSorted(), expected.toSorted());
+}
+
+/** The first line that matches. */
+function find(lines: string[], pattern: RegExp): RegExpExecArray {
+  const match = lines.map((line) => pattern.exec(line)).find((match) => match !== null);
+  assert.ok(match, `a line matches ${pattern}`);
+  return match;
+}
+
+function range(n: number): number[] {
+  return Array.from({ length: n }, (_, i) => i);
+}
+
+/** A line of either language in one spelling. */
+function spelling(line: string): string {
+  return line.replace("<class 'int'>", "number").replaceAll("'", '"').replaceAll("[ ", "[").replaceAll(
+    " ]",
+    "]",
+  )
+    .replace(/\b(None|undefined)\b/g, "null").replace(/\b(True|False)\b/g, (word) => word.toLowerCase());
+}
