@@ -17,7 +17,7 @@ import { RuntimeError } from "../base/errors.ts";
 import { thisAgent } from "../transport/agent.ts";
 import { type Ends, type Lane, LANE_WORDS, SharedLane } from "../transport/lane.ts";
 import type { PackContext, UnpackContext } from "../transport/registry.ts";
-import { type Caller, type Exportable, Link, RemoteCore } from "../transport/remote.ts";
+import { type Caller, type Exportable, type Link, RemoteCore } from "../transport/remote.ts";
 import { invokeLane, RemoteLane } from "../transport/remote_lane.ts";
 import { newRingMemory } from "../transport/ring.ts";
 

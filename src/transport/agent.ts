@@ -22,6 +22,8 @@ interface Waiter {
   settle: ((outcome: Outcome) => void) | undefined;
 }
 
+const GRANTED: Promise<Outcome> = Promise.resolve("granted");
+
 /** Longest delay a timer can take; a longer timeout counts as for ever (24 days). */
 const LONGEST_TIMER_MS = 2 ** 31 - 1;
 
@@ -36,6 +38,8 @@ export class Agent {
   readonly #bell: number;
   readonly #waiters = new Map<number, Waiter>();
   readonly #watchers = new Set<() => void>();
+  /** Nodes whose grant came before anybody waited for it. */
+  readonly #early = new Set<number>();
   readonly #freeNodes: number[] = [];
   #deaths: number;
   #listening = false;
@@ -63,6 +67,7 @@ export class Agent {
 
   /** Takes a node back that is on no list. It must be out of the inbox too, which the guard of its list ensures. */
   freeNode(node: number): void {
+    this.#early.delete(node);
     this.#freeNodes.push(node);
     if (this.#freeNodes.length > 64) this.directory.returnNodes(this.#freeNodes.splice(32));
   }
@@ -79,6 +84,7 @@ export class Agent {
    * under the list's guard, and looks at its state there, since a grant may cross an expiry.
    */
   wait(node: number, ms: number, signal?: AbortSignal): Promise<Outcome> {
+    if (this.#early.delete(node)) return GRANTED;
     const waiter: Waiter = { granted: false, settle: undefined };
     this.#waiters.set(node, waiter);
     const promise = new Promise<Outcome>((resolve) => {
@@ -102,6 +108,7 @@ export class Agent {
 
   /** As {@link wait}, blocking the thread. */
   waitSync(node: number, ms: number): Outcome {
+    if (this.#early.delete(node)) return "granted";
     const waiter: Waiter = { granted: false, settle: undefined };
     this.#waiters.set(node, waiter);
     const end = ms === Infinity ? Infinity : performance.now() + ms;
@@ -132,7 +139,10 @@ export class Agent {
   sortInbox(): void {
     this.directory.collect(this.id, (node) => {
       const waiter = this.#waiters.get(node);
-      if (waiter === undefined) return;
+      if (waiter === undefined) {
+        this.#early.add(node);
+        return;
+      }
       waiter.granted = true;
       if (waiter.settle === undefined) this.#waiters.delete(node);
       else waiter.settle("granted");

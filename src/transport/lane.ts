@@ -242,7 +242,10 @@ export class SharedLane implements Lane {
     const end = performance.now() + ms;
     let ready = false;
     for (;;) {
-      const node = this.#queueUp(this.#takers, () => (ready = look()) ? SHUT : NOTHING);
+      const node = this.#queueUp(this.#takers, () => {
+        ready = look();
+        return ready ? SHUT : NOTHING;
+      });
       if (node === 0) return true;
       const forget = this.#agent.onDeath(this.#revise);
       const outcome = await this.#agent.wait(node, end - performance.now(), signal);

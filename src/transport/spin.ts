@@ -3,24 +3,26 @@
  *
  * Waking from sleep costs some 30 µs; an answer that comes within 20 µs is had cheaper by looking again. Where
  * answers do not come that fast (a slow peer, more threads than cores) looking is a waste, and the spin notices by
- * itself: each miss doubles the number of waits that go straight to sleep.
+ * itself: each miss doubles the number of waits that go straight to sleep. The one look after those is longer, so
+ * that it outlasts the waking of a peer that sleeps too: two sleepers would otherwise never meet awake.
  */
 
-const LONGEST_MS = 0.02;
-const MOST_SKIPPED = 1024;
+const USUAL_MS = 0.02;
+const LONG_MS = 0.06;
+const MOST_SKIPPED = 64;
 
 /** The habit of one waiter. */
 export class Spin {
   #skip = 0;
   #penalty = 1;
 
-  /** Looks for up to 20 µs, if that has paid lately. */
+  /** Looks for a while, if that has paid lately. */
   until(ready: () => boolean): boolean {
     if (this.#skip > 0) {
       this.#skip--;
       return false;
     }
-    const end = performance.now() + LONGEST_MS;
+    const end = performance.now() + (this.#penalty > 1 ? LONG_MS : USUAL_MS);
     do {
       for (let i = 0; i < 8; i++) {
         if (ready()) {
