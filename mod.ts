@@ -55,6 +55,7 @@ export {
   Process,
   type ProcessOptions,
 } from "./src/process/process.ts";
+export { type Reduction, register } from "./src/process/register.ts";
 export { getAllStartMethods, getStartMethod, setStartMethod } from "./src/process/start_method.ts";
 export { ref, type Target } from "./src/process/target.ts";
 export { Lock } from "./src/sync/lock.ts";

@@ -6,13 +6,15 @@
 
 import "../../mod.ts"; // every class that travels is known before anything arrives
 import "../socketserver/mod.ts";
-import { exitNow, onThreadExit, setExitCode } from "../platform/runtime.ts";
+import { exitNow } from "../platform/runtime.ts";
 import {
   dressGlobals,
   leaveWhenIdle,
   lightBeacon,
   onCreatorMessage,
+  onThreadExit,
   postToCreator,
+  setThreadExitCode,
 } from "../platform/worker_self.ts";
 import { catchUncaught, obey } from "../process/child_side.ts";
 import type { Order } from "../process/hub.ts";
@@ -34,7 +36,7 @@ async function run({ directory, order }: { directory: SharedArrayBuffer; order: 
   connectHub(line);
   becomeProcess(order.identity);
   catchUncaught(exitNow);
-  setExitCode(await obey(order, line));
+  setThreadExitCode(await obey(order, line));
   leaveWhenIdle();
 }
 

@@ -138,6 +138,7 @@ const SIGNALS: Readonly<Record<string, number>> = {
 export function startChildProcess(bootUrl: string, permissions: readonly string[]): ChildProcess {
   const main = Deno.mainModule;
   const listener = listen();
+  listener.unref();
   const key = crypto.randomUUID() + crypto.randomUUID();
   const child = new Deno.Command(Deno.execPath(), {
     args: ["run", ...permissions, "--preload", bootUrl, main, ...Deno.args],
@@ -167,7 +168,7 @@ export function startChildProcess(bootUrl: string, permissions: readonly string[
 async function tell(stdin: WritableStream<Uint8Array>, lifeline: Lifeline): Promise<void> {
   const writer = stdin.getWriter();
   try {
-    await writer.write(new TextEncoder().encode(JSON.stringify(lifeline)));
+    await writer.write(new TextEncoder().encode(JSON.stringify(lifeline) + "\n"));
     await writer.close();
   } catch {
     // It ended before it could read; its status says how.
@@ -225,9 +226,19 @@ function addressOf(listener: Deno.Listener): Lifeline["address"] {
 
 /** The child's side: reads where to connect from stdin, and connects. */
 export async function connectToCreator(): Promise<SocketLine> {
-  const { address, key } = JSON.parse(await new Response(Deno.stdin.readable).text()) as Lifeline;
+  const { address, key } = JSON.parse(await readLine()) as Lifeline;
   const conn = address.transport === "unix" ? await Deno.connect(address) : await Deno.connect(address);
   const bytes = new TextEncoder().encode(key);
   for (let at = 0; at < bytes.length;) at += await conn.write(bytes.subarray(at));
   return new SocketLine(conn);
+}
+
+async function readLine(): Promise<string> {
+  const decoder = new TextDecoder();
+  const chunk = new Uint8Array(1024);
+  for (let text = "";;) {
+    const read = await Deno.stdin.read(chunk);
+    text += decoder.decode(chunk.subarray(0, read ?? 0), { stream: true });
+    if (read === null || text.endsWith("\n")) return text;
+  }
 }

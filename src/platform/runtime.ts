@@ -1,7 +1,5 @@
 /** What the runtime is and does for this thread: who and where we are, keeping the event loop up, stderr. */
 
-import process from "node:process";
-
 /** How many cores the machine has. */
 export function cores(): number {
   return navigator.hardwareConcurrency;
@@ -25,18 +23,14 @@ export function writeStderr(text: string): void {
 
 /** Ends this thread (or, on the main thread, the program) at once with an exit code. */
 export function exitNow(code: number): never {
-  process.exit(code);
-  throw new Error("unreachable"); // process.exit() does not return
+  // Node's exit, because it runs the last words of a worker; Deno's does not.
+  const { process } = globalThis as unknown as { process: { exit(code: number): never } };
+  return process.exit(code);
 }
 
 /** The entry module of the program, as a URL. */
 export function mainModule(): string | undefined {
   return Deno.mainModule as string | undefined;
-}
-
-/** Calls `last` when this thread ends in an orderly way, with its exit code. Nothing async can follow. */
-export function onThreadExit(last: (code: number) => void): void {
-  process.on("exit", (code) => last(Number(code)));
 }
 
 /** Calls `idle` each time the main program has nothing left to do; returning `true` keeps it up for more. */
@@ -46,9 +40,9 @@ export function onProgramIdle(idle: () => boolean): void {
   });
 }
 
-/** Sets the exit code that the thread gets when it ends by itself. */
+/** Sets the exit code that the program gets when it ends by itself. */
 export function setExitCode(code: number): void {
-  process.exitCode = code;
+  Deno.exitCode = code;
 }
 
 /**

@@ -10,8 +10,9 @@
  * Deno 2.9; asking first made that 0 in 150, against 1 in 3 at worst without.
  */
 
-import { Worker } from "node:worker_threads";
+import type { Worker } from "node:worker_threads";
 import { afterMs } from "./runtime.ts";
+import { threads } from "./threads.ts";
 import { requestWebLock } from "./web_lock.ts";
 
 /** How long a worker has to leave by itself before force is used. */
@@ -35,7 +36,7 @@ export class WorkerThread {
 
   constructor(bootUrl: string) {
     this.#beacon = `multiprocessing-${crypto.randomUUID()}`;
-    this.#worker = new Worker(BOOT(bootUrl), { workerData: { beacon: this.#beacon } });
+    this.#worker = new (threads().Worker)(BOOT(bootUrl), { workerData: { beacon: this.#beacon } });
     this.#worker.on("message", (message) => this.onMessage?.(message));
     // The worker reports its own errors; what arrives here besides is the end of a worker out of memory.
     this.#worker.on("error", () => {});

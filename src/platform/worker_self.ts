@@ -1,5 +1,6 @@
 /** A worker child's own side of its thread: the beacon, the line to its creator, leaving. */
 
+import process from "node:process";
 import { parentPort, workerData } from "node:worker_threads";
 import { requestWebLock } from "./web_lock.ts";
 
@@ -34,4 +35,14 @@ export function onCreatorMessage(receive: (message: { kind: string }) => void): 
 /** Makes the globals of a worker what a module written for the main thread expects. */
 export function dressGlobals(): void {
   (globalThis as { self?: unknown }).self ??= globalThis;
+}
+
+/** Calls `last` when this thread ends in an orderly way, with its exit code. Nothing async can follow. */
+export function onThreadExit(last: (code: number) => void): void {
+  process.on("exit", (code) => last(Number(code)));
+}
+
+/** Sets the exit code that the thread gets when it ends by itself. */
+export function setThreadExitCode(code: number): void {
+  process.exitCode = code;
 }

@@ -1,6 +1,6 @@
 /** What a child does with its order, whichever way it was started. */
 
-import { printError, setExitCode, writeStderr } from "../platform/runtime.ts";
+import { printError, writeStderr } from "../platform/runtime.ts";
 import { decode } from "../transport/codec.ts";
 import { type Line, onMessage } from "../transport/hub_line.ts";
 import type { Order } from "./hub.ts";
@@ -75,7 +75,6 @@ export function catchUncaught(end: (code: number) => void): void {
   const uncaught = (event: Event, error: unknown) => {
     event.preventDefault();
     report(error);
-    setExitCode(1);
     end(1);
   };
   addEventListener("error", (event) => uncaught(event, event.error));

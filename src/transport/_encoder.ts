@@ -1,6 +1,5 @@
 /** The half of the codec that writes. The format is told in `_tags.ts`. */
 
-import { Buffer } from "node:buffer";
 import { PicklingError } from "../base/errors.ts";
 import type { EncodeOptions, Packed } from "./codec.ts";
 import { describe, memberStep, propertyStep, reasonAgainst, Refusal } from "./_refusal.ts";
@@ -57,9 +56,14 @@ const utf8 = new TextEncoder();
 const plainPrototype = Object.prototype;
 const arrayPrototype = Array.prototype;
 const hasOwn = Object.prototype.hasOwnProperty;
+// Node's Buffer is no more than a Uint8Array to structuredClone() either. By name, since importing it costs 5 ms.
+function bufferKind(prototype: object): number | undefined {
+  const isBuffer = Object.getPrototypeOf(prototype) === Uint8Array.prototype &&
+    prototype.constructor.name === "Buffer";
+  return isBuffer ? VIEW_CLASSES.indexOf(Uint8Array) : undefined;
+}
+
 const viewKinds = new Map<object, number>(VIEW_CLASSES.map((Class, kind) => [Class.prototype, kind]));
-// Node's Buffer is no more than a Uint8Array to structuredClone() either.
-viewKinds.set(Buffer.prototype, VIEW_CLASSES.indexOf(Uint8Array));
 
 /** The part of an ArrayBuffer that the message needs. */
 interface Range {
@@ -450,7 +454,7 @@ export class Encoder {
   }
 
   #other(thing: object, prototype: object | null): void {
-    const kind = prototype === null ? undefined : viewKinds.get(prototype);
+    const kind = prototype === null ? undefined : viewKinds.get(prototype) ?? bufferKind(prototype);
     if (kind !== undefined) return this.#bufferView(thing as ArrayBufferView, kind);
     switch (prototype) {
       case null:

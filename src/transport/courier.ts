@@ -7,7 +7,8 @@
  * way, as shared memory, so that a lane's ring only holds small frames.
  */
 
-import { MessageChannel, type MessagePort, receiveMessageOnPort } from "node:worker_threads";
+import type { MessagePort } from "node:worker_threads";
+import { threads } from "../platform/threads.ts";
 import type { Agent } from "./agent.ts";
 import { hubLine, onMessage } from "./hub_line.ts";
 
@@ -34,7 +35,7 @@ export function deposit(agent: Agent, attachments: unknown[], transfer: readonly
 /** Fetches what {@link deposit} left. */
 export function claim(agent: Agent, ticket: number): Promise<unknown[]> {
   if (agent.isHub) return new Promise((resolve) => handOver(ticket, resolve));
-  const { port1, port2 } = new MessageChannel();
+  const { port1, port2 } = new (threads().MessageChannel)();
   hubLine().post({ kind: "claim", ticket, port: port2 } as { kind: string }, [
     port2 as unknown as Transferable,
   ]);
@@ -48,13 +49,13 @@ export function claim(agent: Agent, ticket: number): Promise<unknown[]> {
 
 /** As {@link claim}, blocking. Not on the hub, whose event loop brings the deposits. */
 export function claimSync(agent: Agent, ticket: number): unknown[] {
-  const { port1, port2 } = new MessageChannel();
+  const { port1, port2 } = new (threads().MessageChannel)();
   const bell = new Int32Array(new SharedArrayBuffer(4));
   const message = { kind: "claim", ticket, port: port2, bell };
   hubLine().post(message as { kind: string }, [port2 as unknown as Transferable]);
   for (;;) {
     agent.checkSentence();
-    const received = receiveMessageOnPort(port1);
+    const received = threads().receiveMessageOnPort(port1);
     if (received !== undefined) {
       port1.close();
       return received.message;
