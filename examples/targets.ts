@@ -5,16 +5,7 @@
  *
  * @module
  */
-import {
-  type Barrier,
-  type Connection,
-  currentProcess,
-  type Event,
-  exit,
-  type Lock,
-  type Queue,
-  type Value,
-} from "@multiprocessing/deno";
+import { type Connection, currentProcess, exit, type Lock, type Queue } from "@multiprocessing/deno";
 
 /** Its argument times itself. */
 export function square(n: number): number {
@@ -52,27 +43,11 @@ export async function squareAll(numbers: Queue<number>, squares: Queue<number>):
   for await (const n of numbers) await squares.put(square(n));
 }
 
-/** Holds a lock: sets `held` once it has it, lets it go when `done` is set (at once when there is no `done`). */
-export async function hold(lock: Lock, held?: Event, done?: Event): Promise<void> {
+/** Holds a lock: says `"held"` once it has it, and lets it go when it is told anything. */
+export async function hold(lock: Lock, gate: Connection): Promise<void> {
   using _ = await lock.guard();
-  held?.set();
-  await done?.wait();
-}
-
-/** Adds one to a shared number, `times` times. */
-export async function count(value: Value, times: number): Promise<void> {
-  for (let i = 0; i < times; i++) await value.add(1);
-}
-
-/** Waits for `go`, then puts `item` on a queue. */
-export async function waitFor<T>(go: Event, queue: Queue<T>, item: T): Promise<void> {
-  await go.wait();
-  await queue.put(item);
-}
-
-/** Meets the other processes at a barrier and puts its place, 0 up to one less than the parties, on a queue. */
-export async function meet(barrier: Barrier, places: Queue<number>): Promise<void> {
-  await places.put(await barrier.wait());
+  await gate.send("held");
+  await gate.recv();
 }
 
 /** Never ends by itself and never lets go of the processor. */

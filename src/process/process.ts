@@ -130,7 +130,7 @@ export class Process<A extends unknown[] = unknown[]> implements AsyncDisposable
     }
     const { target, args, kwargs, name, daemon, group, permissions, transfer } = options;
     if (group !== undefined && group !== null) {
-      throw new AssertionError("Cannot make a process in a group: group argument must be null for now");
+      throw new AssertionError("group argument must be null for now: processes have no groups");
     }
     if (target !== undefined && typeof target !== "function") {
       throw new TypeError(
@@ -181,7 +181,9 @@ export class Process<A extends unknown[] = unknown[]> implements AsyncDisposable
   start(): void {
     this.#refuseClosed("start");
     if (this.#state !== "initial") {
-      throw new AssertionError(`Cannot start process "${this.#name}": cannot start a process twice`);
+      throw new AssertionError(
+        `cannot start a process twice: process "${this.#name}" was started before; make another`,
+      );
     }
     if (importing) {
       throw new RuntimeError(
@@ -192,7 +194,7 @@ export class Process<A extends unknown[] = unknown[]> implements AsyncDisposable
     const parent = currentProcess();
     if (parent.daemon) {
       throw new AssertionError(
-        `Cannot start process "${this.#name}": daemonic processes are not allowed to have children`,
+        `daemonic processes are not allowed to have children: "${parent.name}" is a daemon and cannot start "${this.#name}"`,
       );
     }
     // Whatever cannot travel fails here, before a child is taken.
@@ -267,7 +269,7 @@ export class Process<A extends unknown[] = unknown[]> implements AsyncDisposable
     this.#refuseClosed("ask for");
     if (this === current as unknown) return true;
     if (this.#state === "initial") return false;
-    this.#mine("ask for");
+    this.#mine("test");
     return this.exitcode === null;
   }
 
@@ -326,7 +328,7 @@ export class Process<A extends unknown[] = unknown[]> implements AsyncDisposable
     this.#refuseClosed("change");
     if (this.#state !== "initial") {
       throw new AssertionError(
-        `Cannot make process "${this.#name}" a daemon or not: process has already started`,
+        `process has already started: set daemon of "${this.#name}" before start()`,
       );
     }
     this.#daemon = daemon;
@@ -375,7 +377,7 @@ export class Process<A extends unknown[] = unknown[]> implements AsyncDisposable
     this.#refuseClosed("ask for");
     if (this.#sentinel === undefined) {
       throw new ValueError(
-        `Cannot wait for process "${this.#name}": process not started; call start() first`,
+        `process not started: call start() of "${this.#name}" before asking for its sentinel`,
       );
     }
     return this.#sentinel;
@@ -458,10 +460,12 @@ export class Process<A extends unknown[] = unknown[]> implements AsyncDisposable
   #mine(what: string): Promise<number> {
     this.#refuseClosed(what);
     if (this.#state === "existing") {
-      throw new AssertionError(`Cannot ${what} process "${this.#name}": can only ${what} a child process`);
+      throw new AssertionError(
+        `can only ${what} a child process: "${this.#name}" was started by another process`,
+      );
     }
     if (this.#sentinel === undefined) {
-      throw new AssertionError(`Cannot ${what} process "${this.#name}": can only ${what} a started process`);
+      throw new AssertionError(`can only ${what} a started process: call start() of "${this.#name}" first`);
     }
     return this.#sentinel;
   }
@@ -476,7 +480,7 @@ export class Process<A extends unknown[] = unknown[]> implements AsyncDisposable
 
   #refuseClosed(what: string): void {
     if (this.#state === "closed") {
-      throw new ValueError(`Cannot ${what} process "${this.#name}": process object is closed`);
+      throw new ValueError(`process object is closed: cannot ${what} process "${this.#name}" after close()`);
     }
   }
 }

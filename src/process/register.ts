@@ -54,8 +54,11 @@ export function register<T extends object, S = Partial<T>>(
   }
   travels<T, S>(Class, {
     tag: `${Class.name} of ${callingModule() ?? "an unknown module"}`,
-    pack: (instance) => reduction === undefined ? { ...instance } as unknown as S : reduction.reduce(instance),
+    pack: (instance) =>
+      reduction === undefined ? { ...instance } as unknown as S : reduction.reduce(instance),
     unpack: (state) =>
-      reduction === undefined ? Object.assign(Object.create(Class.prototype), state) : reduction.rebuild(state),
+      reduction === undefined
+        ? Object.assign(Object.create(Class.prototype), state)
+        : reduction.rebuild(state),
   });
 }
