@@ -8,6 +8,7 @@
 import "../../mod.ts"; // every class that travels is known before anything arrives
 import "../socketserver/mod.ts";
 import { connectToCreator } from "../platform/command.ts";
+import { importModule } from "../platform/modules.ts";
 import { exitNow, mainModule, osProcessId, setExitCode } from "../platform/runtime.ts";
 import { catchUncaught, obey, report } from "../process/child_side.ts";
 import type { Order } from "../process/hub.ts";
@@ -34,7 +35,7 @@ const order = await ordered;
 becomeProcess({ ...order.identity, pid: osProcessId() });
 catchUncaught(exitNow);
 try {
-  await whileImporting(() => import(mainModule()!));
+  await whileImporting(() => importModule(mainModule()!));
   setExitCode(await obey({ ...order, identity: { ...order.identity, pid: osProcessId() } }, line, link));
 } catch (error) {
   report(error);

@@ -7,6 +7,8 @@
  * The socket is its lifeline: at its end the child knows that its parent is gone.
  */
 
+import { firstModule } from "./modules.ts";
+
 /** Frames over a socket: length, then bytes. */
 export class SocketLine {
   readonly #conn: Deno.Conn;
@@ -17,6 +19,7 @@ export class SocketLine {
 
   constructor(conn: Deno.Conn) {
     this.#conn = conn;
+    if (conn.remoteAddr.transport === "tcp") (conn as Deno.TcpConn).setNoDelay(true);
     // What is awaited keeps the program up, not the socket.
     (conn as Deno.UnixConn).unref();
   }
@@ -134,14 +137,25 @@ const SIGNALS: Readonly<Record<string, number>> = {
   SIGTERM: 15,
 };
 
-/** Starts a child process that runs `bootUrl` first. */
-export function startChildProcess(bootUrl: string, permissions: readonly string[]): ChildProcess {
+/**
+ * Starts a child process that runs `bootUrl` first.
+ *
+ * @param bootUrl Our own first module.
+ * @param modules What it will import of the user's, so that it needs no permission for that.
+ * @param permissions What it may do, as flags.
+ */
+export function startChildProcess(
+  bootUrl: string,
+  modules: readonly string[],
+  permissions: readonly string[],
+): ChildProcess {
   const main = Deno.mainModule;
-  const listener = listen();
+  const { listener, flags } = listen(permissions);
   listener.unref();
   const key = crypto.randomUUID() + crypto.randomUUID();
+  const boot = firstModule([main, ...modules.filter((url) => url !== main && url !== "")], bootUrl);
   const child = new Deno.Command(Deno.execPath(), {
-    args: ["run", ...permissions, "--preload", bootUrl, main, ...Deno.args],
+    args: ["run", ...flags, "--preload", boot, main, ...Deno.args],
     stdin: "piped",
     stdout: "inherit",
     stderr: "inherit",
@@ -206,15 +220,25 @@ async function knows(conn: Deno.Conn, key: string): Promise<boolean> {
   return new TextDecoder().decode(said) === key;
 }
 
-function listen(): Deno.Listener {
-  // An abstract socket of Linux leaves no file behind.
-  if (Deno.build.os === "linux") {
-    return Deno.listen({
-      transport: "unix",
-      path: `\0multiprocessing-${crypto.randomUUID()}`,
-    }) as unknown as Deno.Listener;
+/** Where the child shall connect, and its flags with what lets it connect there. */
+function listen(permissions: readonly string[]): { listener: Deno.Listener; flags: readonly string[] } {
+  const open = permissions.some((flag) => flag === "-A" || flag === "--allow-net");
+  if (Deno.build.os === "linux" && open) {
+    // An abstract socket leaves no file behind, but no permission short of all can name it.
+    const path = `\0multiprocessing-${crypto.randomUUID()}`;
+    return {
+      listener: Deno.listen({ transport: "unix", path }) as unknown as Deno.Listener,
+      flags: permissions,
+    };
   }
-  return Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  return { listener, flags: open ? permissions : withHost(permissions, `127.0.0.1:${listener.addr.port}`) };
+}
+
+function withHost(permissions: readonly string[], host: string): string[] {
+  const rest = permissions.filter((flag) => !flag.startsWith("--allow-net="));
+  const hosts = permissions.find((flag) => flag.startsWith("--allow-net="));
+  return [...rest, hosts === undefined ? `--allow-net=${host}` : `${hosts},${host}`];
 }
 
 function addressOf(listener: Deno.Listener): Lifeline["address"] {

@@ -185,7 +185,7 @@ function runWorker(order: Order, starter: number, transfer: Transferable[]): voi
 function runSpawn(order: Order, starter: number, link: Link): void {
   watchProgram();
   const { agent, identity } = order;
-  const process = startChildProcess(bootModule("spawn"), order.permissions);
+  const process = startChildProcess(bootModule("spawn"), [order.address.module], order.permissions);
   thisAgent().directory.setPid(agent, process.pid);
   const line: Line = { post: (message) => link.control(message) };
   link.onControl = (message) => dispatch(message, { agent, line });

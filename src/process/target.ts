@@ -9,6 +9,7 @@
 
 import { PicklingError, ValueError } from "../base/errors.ts";
 import { compiledIn } from "../platform/inspector.ts";
+import { importModule } from "../platform/modules.ts";
 import { setFunctionTraveller } from "../transport/registry.ts";
 
 /** A function or class named by its module; made by {@link ref}. It can also be called, where it is. */
@@ -118,7 +119,7 @@ export async function locate(target: Callable): Promise<Address | undefined> {
 /** Imports what an address names; `undefined` if the module does not export it. */
 export async function lookUp({ module, name, source }: Address): Promise<unknown> {
   if (module === "") return undefined;
-  const namespace = await import(module) as Record<string, unknown>;
+  const namespace = await importModule(module);
   const same = (value: unknown) =>
     typeof value === "function" &&
     (source === undefined || Function.prototype.toString.call(value) === source);
