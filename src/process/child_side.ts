@@ -16,16 +16,18 @@ import { type Address, lookUp } from "./target.ts";
  */
 export async function obey(order: Order, line: Line, context?: unknown): Promise<number> {
   try {
-    const found = order.address.module === "" && order.kind === "target" && order.address.name === ""
-      ? undefined
-      : await whileImporting(() => find(order.address, line));
-    if (found === NOT_EXPORTED) return 1;
+    const found = await whileImporting(async () => {
+      const found: unknown[] = [];
+      for (const [which, address] of order.addresses.entries()) found.push(await find(address, which, line));
+      return found;
+    });
+    if (found.includes(NOT_EXPORTED)) return 1;
     const args = decode(order.args.bytes, order.args.attachments, context) as unknown[];
     const fields = decode(order.fields.bytes, order.fields.attachments, context) as Record<string, unknown>;
     const { identity } = order;
-    const process = order.kind === "subclass"
-      ? enact(found as new () => Process, { identity, args }, fields)
-      : enact(Process, { identity, target: found as (...args: unknown[]) => unknown, args }, fields);
+    const Class = order.kind === "subclass" ? found.shift() as new () => Process : Process;
+    const target = found[0] as ((...args: unknown[]) => unknown) | undefined;
+    const process = enact(Class, { identity, target, args }, fields);
     await process.run();
     return 0;
   } catch (error) {
@@ -39,17 +41,17 @@ export async function obey(order: Order, line: Line, context?: unknown): Promise
 
 const NOT_EXPORTED = Symbol("not exported");
 
-async function find(address: Address, line: Line): Promise<unknown> {
+async function find(address: Address, which: number, line: Line): Promise<unknown> {
   const found = await lookUp(address);
   if (found !== undefined) return found;
   const answer = nextAddress();
-  line.post({ kind: "unresolved", final: false } as { kind: string });
+  line.post({ kind: "unresolved", which, final: false } as { kind: string });
   const elsewhere = await answer;
   if (elsewhere !== undefined) {
     const there = await lookUp(elsewhere);
     if (there !== undefined) return there;
     const heard = nextAddress();
-    line.post({ kind: "unresolved", final: true } as { kind: string });
+    line.post({ kind: "unresolved", which, final: true } as { kind: string });
     await heard; // the creator knows now, before our end tells it less
   }
   writeStderr(

@@ -61,8 +61,8 @@ export interface Order {
   readonly identity: Identity;
   /** `target`: a function; `subclass`: a subclass of Process. */
   readonly kind: "target" | "subclass";
-  /** Where the function or class is found. */
-  readonly address: Address;
+  /** Where the function is found, or the class and then its target, if it has one. */
+  readonly addresses: readonly Address[];
   /** The arguments. */
   readonly args: PackedValue;
   /** The own fields of a subclass instance. */
@@ -84,6 +84,8 @@ interface Child {
 
 const children = new Map<number, Child>();
 const idleThreads = new Set<WorkerThread>();
+/** Threads of the reserve that were told to end. */
+let leaving = 0;
 let sparesKept = 1;
 let started = 0;
 let refilling = false;
@@ -185,7 +187,11 @@ function runWorker(order: Order, starter: number, transfer: Transferable[]): voi
 function runSpawn(order: Order, starter: number, link: Link): void {
   watchProgram();
   const { agent, identity } = order;
-  const process = startChildProcess(bootModule("spawn"), [order.address.module], order.permissions);
+  const process = startChildProcess(
+    bootModule("spawn"),
+    order.addresses.map(({ module }) => module),
+    order.permissions,
+  );
   thisAgent().directory.setPid(agent, process.pid);
   const line: Line = { post: (message) => link.control(message) };
   link.onControl = (message) => dispatch(message, { agent, line });
@@ -277,6 +283,12 @@ function newThread(): WorkerThread {
 }
 
 function discard(thread: WorkerThread): void {
+  idleThreads.delete(thread);
+  leaving++;
+  thread.onDeath = () => {
+    leaving--;
+    whenFewer?.();
+  };
   thread.stop(0);
 }
 
@@ -299,7 +311,7 @@ function watchProgram(): void {
       closing = true;
       for (const thread of idleThreads) discard(thread);
     }
-    if (children.size + idleThreads.size === 0) {
+    if (children.size + leaving === 0) {
       closing = false;
       return false;
     }
@@ -317,7 +329,7 @@ function watchProgram(): void {
 // --- Targets that were not where they were looked for ------------------------------------------------------------
 
 /** Sends the message of a child about its target on to whoever started it, and the answer back. */
-onMessage("unresolved", (message: { kind: string; agent: number; final: boolean }, from) => {
+onMessage("unresolved", (message: { kind: string; which: number; final: boolean }, from) => {
   const question = { ...message, agent: from.agent, kind: "findTarget" };
   const starter = children.get(from.agent)?.starter;
   if (starter === thisAgent().id) dispatch(question, from);

@@ -21,7 +21,7 @@ import {
   stop,
 } from "./hub.ts";
 import { getStartMethod, setStartMethod } from "./start_method.ts";
-import { type Address, addressOf, type Callable, callingModule, locate, notExported } from "./target.ts";
+import { addressOf, type Callable, callingModule, locate, notExported } from "./target.ts";
 
 /** What a {@link Process} is made of. */
 export interface ProcessOptions<A extends unknown[] = unknown[]> {
@@ -199,11 +199,13 @@ export class Process<A extends unknown[] = unknown[]> implements AsyncDisposable
     }
     // Whatever cannot travel fails here, before a child is taken.
     const subclass = this.run !== Process.prototype.run;
-    const target: Callable | undefined = subclass ? this.constructor : this.#target;
-    const address = target === undefined ? NOWHERE : addressOf(target, this.#site);
+    const sources = [
+      ...(subclass ? [this.constructor] : []),
+      ...(this.#target === undefined ? [] : [this.#target]),
+    ];
+    const addresses = sources.map((source) => addressOf(source, this.#site));
     const { directory, id, isHub } = thisAgent();
     const agent = directory.enroll(id);
-    this.#agent = agent;
     try {
       const spawn = this.#method === "spawn";
       const order = (pack: EncodeOptions): [Order, Transferable[]] => {
@@ -215,17 +217,19 @@ export class Process<A extends unknown[] = unknown[]> implements AsyncDisposable
         const [fields, fieldsMoved] = this.#packed({ ...this }, { ...pack, root: "this" });
         return [{
           agent,
-          identity: this.#identity(parent),
+          identity: this.#identity(parent, directory.pid(agent)),
           kind: subclass ? "subclass" : "target",
-          address,
+          addresses,
           args,
           fields,
           permissions: spawn ? permissionFlags(this.#permissions) : [],
         }, [...argsMoved, ...fieldsMoved]];
       };
       if (!spawn) {
-        this.#pid = FIRST_WORKER_PID + osProcessId() * WORKERS_PER_PROCESS + directory.childNumber();
-        directory.setPid(agent, this.#pid);
+        directory.setPid(
+          agent,
+          FIRST_WORKER_PID + osProcessId() * WORKERS_PER_PROCESS + directory.childNumber(),
+        );
         startWorker(...order({ context: { destination: agent } }));
       } else if (isHub) {
         const link = newLink(agent);
@@ -238,8 +242,9 @@ export class Process<A extends unknown[] = unknown[]> implements AsyncDisposable
       directory.release(agent);
       throw error;
     }
+    this.#agent = agent;
     this.#state = "running";
-    if (target !== undefined) sought.set(agent, { target, fail: (error) => this.#failure = error });
+    sought.set(agent, { sources, fail: (error) => this.#failure = error });
     this.#sentinel = this.#watch();
   }
 
@@ -254,7 +259,8 @@ export class Process<A extends unknown[] = unknown[]> implements AsyncDisposable
    */
   async join(options?: WaitOptions): Promise<void> {
     const sentinel = this.#mine("join");
-    if (this.#state === "running" && !await settledWithin(sentinel, waitMs(options), options?.signal)) return;
+    const ms = waitMs(options);
+    if (!await settledWithin(sentinel, ms, options?.signal)) return;
     if (this.#failure !== undefined) throw this.#failure;
   }
 
@@ -412,12 +418,12 @@ export class Process<A extends unknown[] = unknown[]> implements AsyncDisposable
     return [{ bytes: bytes.slice(), attachments }, transfer];
   }
 
-  #identity(parent: Process): Identity {
+  #identity(parent: Process, pid: number): Identity {
     return {
       name: this.#name,
       numbers: this.#numbers,
       daemon: this.#daemon,
-      pid: this.#pid ?? 0,
+      pid,
       authkey: this.#authkey,
       parent: { name: parent.#name, pid: getpid() },
       startMethod: this.#method,
@@ -489,9 +495,6 @@ export class Process<A extends unknown[] = unknown[]> implements AsyncDisposable
 const FIRST_WORKER_PID = 10_000_000;
 const WORKERS_PER_PROCESS = 100_000;
 
-/** The address of a process without target. */
-const NOWHERE: Address = { module: "", name: "" };
-
 /** How many processes this one has made; part of their names. */
 let made = 0;
 let current: Process | undefined;
@@ -499,16 +502,17 @@ let parent: Process | null = null;
 let importing = false;
 const running = new Set<Process>();
 /** Children that may yet ask where their target is. */
-const sought = new Map<number, { target: Callable; fail: (error: Error) => void }>();
+const sought = new Map<number, { sources: readonly Callable[]; fail: (error: Error) => void }>();
 
 // A child asks where its target is, since the module that constructed the process does not export it. V8 knows where
 // it was compiled; the second time (`final`) that was not the place either, or the child cannot be started at all.
-onMessage("findTarget", async (message: { agent: number; final?: boolean; error?: Error }) => {
-  const { agent, final, error } = message;
+onMessage("findTarget", async (message: { agent: number; which: number; final?: boolean; error?: Error }) => {
+  const { agent, which, final, error } = message;
   const search = sought.get(agent);
   if (search === undefined) return;
-  const address = final ? undefined : await locate(search.target);
-  if (address === undefined) search.fail(error ?? notExported(search.target.name, "no module exports it"));
+  const source = search.sources[which]!;
+  const address = final ? undefined : await locate(source);
+  if (address === undefined) search.fail(error ?? notExported(source.name, "no module exports it"));
   answerAddress(agent, address);
 });
 

@@ -1,5 +1,5 @@
 /**
- * What a {@link Lock} stands on: a mutex in shared memory, or a request to where it lives.
+ * The mutex under Lock and RLock.
  *
  * The owner word is 0, or the owner's agent id with a flag for "somebody is in line". Without the flag acquire
  * and release are one compare-and-swap. With it every change goes through the guard, and a release hands the mutex
@@ -7,80 +7,87 @@
  * next who tries, and by all in line when the death rings their bells.
  */
 
-import { ValueError } from "../base/errors.ts";
+import { AssertionError } from "../base/errors.ts";
+import { currentTask } from "../platform/task.ts";
 import { type Agent, thisAgent } from "../transport/agent.ts";
+import { NODE_VALUE } from "../transport/directory.ts";
 import { enter, leave } from "../transport/guard.ts";
-import { type Caller, type Exportable, RemoteCore } from "../transport/remote.ts";
-import { noSyncHere } from "../transport/lane.ts";
+import type { Caller } from "../transport/remote.ts";
 import { ownerOf, WAIT_LIST_WORDS, WaitList } from "../transport/wait_list.ts";
-
-/** What a lock asks of its mutex. */
-export interface Mutex extends Exportable {
-  /** Takes it if it is free. */
-  tryAcquire(): boolean;
-  /** Waits for it; `false` if `ms` passed first. */
-  acquire(ms: number, signal?: AbortSignal): Promise<boolean>;
-  /** As {@link acquire}, blocking. */
-  acquireSync(ms: number): boolean;
-  /** Gives it up. */
-  release(): void;
-  /** Whether somebody has it. */
-  locked(): boolean;
-  /** Whether it came from an owner that died holding it; `true` once. */
-  abandoned(): boolean;
-}
+import { type Holder, invokePermit, notAcquired, type ServedPermit } from "./_permit.ts";
 
 const GUARD = 0;
 const OWNER = 1;
 const ABANDONED = 2;
-const LINE = 3;
+/** Which task of the owner, and how often it acquired; for the reentrant kind. Only the owner touches them. */
+const TASK = 3;
+const DEPTH = 4;
+const LINE = 5;
 const WORDS = LINE + WAIT_LIST_WORDS;
 
 const IN_LINE = 1 << 30;
 
 /** The mutex in shared memory. */
-export class SharedMutex implements Mutex {
+export class SharedMutex implements ServedPermit {
   readonly words: Int32Array<SharedArrayBuffer>;
-  readonly #agent: Agent;
-  readonly #me: number;
+  protected readonly agent: Agent;
   readonly #line: WaitList;
 
   constructor(words: Int32Array<SharedArrayBuffer> = new Int32Array(new SharedArrayBuffer(WORDS * 4))) {
     this.words = words;
-    this.#agent = thisAgent();
-    this.#me = this.#agent.id;
-    this.#line = new WaitList(this.#agent, words, LINE);
+    this.agent = thisAgent();
+    this.#line = new WaitList(this.agent, words, LINE);
+  }
+
+  /** Who we are to a mutex that tells tasks apart; this one does not. */
+  protected get me(): Holder {
+    return { agent: this.agent.id, task: 0 };
   }
 
   tryAcquire(): boolean {
-    return this.#tryFor(this.#me);
+    return this.tryFor(this.agent.id, 0);
   }
 
   acquire(ms: number, signal?: AbortSignal): Promise<boolean> {
-    return this.#acquireFor(this.#me, ms, signal);
+    return this.acquireFor(this.me, ms, signal);
   }
 
   acquireSync(ms: number): boolean {
-    if (this.#tryFor(this.#me)) return true;
+    const { agent, task } = this.me;
+    if (this.tryFor(agent, task)) return true;
     if (ms === 0) return false;
-    const node = this.#queueUp(this.#me);
+    const node = this.#queueUp(agent, task);
     if (node === 0) return true;
-    const forget = this.#agent.onDeath(this.#recover);
-    this.#agent.waitSync(node, ms);
+    const forget = this.agent.onDeath(this.#recover);
+    this.agent.waitSync(node, ms);
     forget();
     return this.#depart(node);
   }
 
+  async acquireFor({ agent, task }: Holder, ms: number, signal?: AbortSignal): Promise<boolean> {
+    signal?.throwIfAborted();
+    if (this.tryFor(agent, task)) return true;
+    if (ms === 0) return false;
+    const node = this.#queueUp(agent, task);
+    if (node === 0) return true;
+    const forget = this.agent.onDeath(this.#recover);
+    const outcome = await this.agent.wait(node, ms, signal);
+    forget();
+    const got = this.#depart(node);
+    if (!got && outcome === "aborted") throw signal!.reason;
+    return got;
+  }
+
   release(): void {
+    this.releaseFor(this.me);
+  }
+
+  releaseFor(_holder: Holder): void {
     const { words } = this;
     const held = Atomics.load(words, OWNER);
-    if (held === 0) {
-      throw new ValueError(
-        "Cannot release the lock: it is not acquired; semaphore or lock released too many times",
-      );
-    }
+    if (held === 0) throw notAcquired();
     if (held < IN_LINE && Atomics.compareExchange(words, OWNER, held, 0) === held) return;
-    enter(this.#agent, words, GUARD);
+    enter(this.agent, words, GUARD);
     try {
       this.#handOver();
     } finally {
@@ -89,68 +96,73 @@ export class SharedMutex implements Mutex {
   }
 
   locked(): boolean {
-    const owner = Atomics.load(this.words, OWNER);
-    return owner !== 0 && this.#agent.directory.alive(owner & ~IN_LINE);
+    const owner = this.owner;
+    return owner !== 0 && this.agent.directory.alive(owner);
+  }
+
+  value(): number {
+    return this.locked() ? 0 : 1;
   }
 
   abandoned(): boolean {
     return Atomics.load(this.words, ABANDONED) !== 0 && Atomics.exchange(this.words, ABANDONED, 0) !== 0;
   }
 
+  mine(): boolean {
+    return this.owner === this.agent.id;
+  }
+
+  releaseAll(): number {
+    this.release();
+    return 1;
+  }
+
+  restore(_depth: number): void {}
+
   invoke(method: string, args: readonly unknown[], caller: Caller): unknown {
-    switch (method) {
-      case "acquire":
-        return this.#acquireFor(caller.agent, args[0] as number, caller.signal).then((
-          got,
-        ) => [got, got && this.abandoned()]);
-      case "release":
-        return this.release();
-      default:
-        throw new ValueError(`Cannot call ${method}() of a lock`);
-    }
+    return invokePermit(this, method, args, caller);
   }
 
   mirror(): unknown {
-    return this.locked();
+    return this.value();
   }
 
-  async #acquireFor(owner: number, ms: number, signal?: AbortSignal): Promise<boolean> {
-    signal?.throwIfAborted();
-    if (this.#tryFor(owner)) return true;
-    if (ms === 0) return false;
-    const node = this.#queueUp(owner);
-    if (node === 0) return true;
-    const forget = this.#agent.onDeath(this.#recover);
-    const outcome = await this.#agent.wait(node, ms, signal);
-    forget();
-    const got = this.#depart(node);
-    if (!got && outcome === "aborted") throw signal!.reason;
-    return got;
+  /** The agent that holds it; 0 for none. */
+  protected get owner(): number {
+    return Atomics.load(this.words, OWNER) & ~IN_LINE;
   }
 
-  #tryFor(owner: number): boolean {
+  /** Takes it for `owner` if it is free, or its holder died. */
+  protected tryFor(owner: number, _task: number): boolean {
     const held = Atomics.compareExchange(this.words, OWNER, 0, owner);
     if (held === 0) return true;
-    if (this.#agent.directory.alive(held & ~IN_LINE)) return false;
+    if (this.agent.directory.alive(held & ~IN_LINE)) return false;
     this.#recover();
     return Atomics.compareExchange(this.words, OWNER, 0, owner) === 0;
   }
 
+  /** Called when `owner` has just got it, by whoever gave it. */
+  protected granted(_task: number): void {}
+
   /** Takes the mutex or a place in line; returns the node, 0 for the mutex. */
-  #queueUp(owner: number): number {
+  #queueUp(owner: number, task: number): number {
     const { words } = this;
-    enter(this.#agent, words, GUARD);
+    enter(this.agent, words, GUARD);
     try {
       for (;;) {
         const held = Atomics.compareExchange(words, OWNER, 0, owner);
-        if (held === 0) return 0;
-        if (!this.#agent.directory.alive(held & ~IN_LINE)) {
+        if (held === 0) {
+          this.granted(task);
+          return 0;
+        }
+        if (!this.agent.directory.alive(held & ~IN_LINE)) {
           this.#inherit();
           continue;
         }
         // A release by compare-and-swap may come between the two: then the swap fails and we look again.
         if (Atomics.compareExchange(words, OWNER, held, held | IN_LINE) !== held) continue;
-        const node = this.#agent.node(owner);
+        const node = this.agent.node(owner);
+        this.agent.directory.words[node + NODE_VALUE] = task;
         this.#line.join(node);
         return node;
       }
@@ -160,20 +172,20 @@ export class SharedMutex implements Mutex {
   }
 
   #depart(node: number): boolean {
-    enter(this.#agent, this.words, GUARD);
+    enter(this.agent, this.words, GUARD);
     const granted = this.#line.depart(node);
     leave(this.words, GUARD);
-    this.#agent.freeNode(node);
+    this.agent.freeNode(node);
     return granted;
   }
 
   /** Gives a dead owner's mutex to the next. */
   readonly #recover = (): void => {
-    enter(this.#agent, this.words, GUARD);
+    enter(this.agent, this.words, GUARD);
     try {
       this.#line.reap();
       const held = Atomics.load(this.words, OWNER);
-      if (held !== 0 && !this.#agent.directory.alive(held & ~IN_LINE)) this.#inherit();
+      if (held !== 0 && !this.agent.directory.alive(held & ~IN_LINE)) this.#inherit();
     } finally {
       leave(this.words, GUARD);
     }
@@ -182,7 +194,6 @@ export class SharedMutex implements Mutex {
   /** Under the guard: the owner is dead. */
   #inherit(): void {
     Atomics.store(this.words, ABANDONED, 1);
-    // From a dead owner without the flag somebody may swap too, but only to this same end: 0 or a live owner.
     this.#handOver();
   }
 
@@ -194,53 +205,65 @@ export class SharedMutex implements Mutex {
         Atomics.store(this.words, OWNER, 0);
         return;
       }
-      const owner = ownerOf(this.#agent, node);
-      if (!this.#agent.directory.alive(owner)) continue;
+      const owner = ownerOf(this.agent, node);
+      if (!this.agent.directory.alive(owner)) continue;
+      this.granted(this.agent.directory.words[node + NODE_VALUE]!);
       Atomics.store(this.words, OWNER, this.#line.idle ? owner : owner | IN_LINE);
       return;
     }
   }
 }
 
-/** The mutex of a lock that lives in another operating-system process. */
-export class RemoteMutex extends RemoteCore implements Mutex {
-  #abandoned = false;
-  // What this process holds, so that a release too many fails here as it does at home.
-  #held = 0;
-
-  tryAcquire(): boolean {
-    return false; // never without asking
+/** The mutex that its owner may acquire again. */
+export class SharedReentrantMutex extends SharedMutex {
+  protected override get me(): Holder {
+    return { agent: this.agent.id, task: currentTask() };
   }
 
-  async acquire(ms: number, signal?: AbortSignal): Promise<boolean> {
-    signal?.throwIfAborted();
-    const [got, abandoned] = await this.ask("acquire", [ms], signal) as [boolean, boolean];
-    if (got) this.#held++;
-    this.#abandoned ||= abandoned;
-    return got;
+  override tryAcquire(): boolean {
+    return this.tryFor(this.agent.id, currentTask());
   }
 
-  acquireSync(): boolean {
-    throw noSyncHere("acquireSync");
+  override mine(): boolean {
+    return this.#heldBy(this.agent.id, currentTask());
   }
 
-  release(): void {
-    if (this.#held > 0) this.#held--;
-    else if (!this.locked()) {
-      throw new ValueError(
-        "Cannot release the lock: it is not acquired; semaphore or lock released too many times",
+  override releaseFor({ agent, task }: Holder): void {
+    if (!this.#heldBy(agent, task)) {
+      throw new AssertionError(
+        "attempt to release recursive lock not owned by thread: another process or thread holds it, or nobody",
       );
     }
-    this.tell("release", []);
+    if (--this.words[DEPTH]! === 0) super.releaseFor({ agent, task });
   }
 
-  locked(): boolean {
-    return this.#held > 0 || this.glance() === true;
+  override releaseAll(): number {
+    const depth = this.words[DEPTH]!;
+    if (depth > 0) this.words[DEPTH] = 1;
+    this.release();
+    return depth;
   }
 
-  abandoned(): boolean {
-    const was = this.#abandoned;
-    this.#abandoned = false;
-    return was;
+  override restore(depth: number): void {
+    this.words[DEPTH] = depth;
+  }
+
+  protected override tryFor(owner: number, task: number): boolean {
+    if (this.#heldBy(owner, task)) {
+      this.words[DEPTH]!++;
+      return true;
+    }
+    if (!super.tryFor(owner, task)) return false;
+    this.granted(task);
+    return true;
+  }
+
+  protected override granted(task: number): void {
+    this.words[TASK] = task;
+    this.words[DEPTH] = 1;
+  }
+
+  #heldBy(agent: number, task: number): boolean {
+    return this.owner === agent && this.words[TASK] === task;
   }
 }

@@ -5,9 +5,13 @@ import { waitMs, type WaitOptions } from "../base/options.ts";
 import { arrive, arriving } from "../transport/arriving.ts";
 import { travels } from "../transport/registry.ts";
 import { packCore, type Reference, unpackCore } from "../transport/remote.ts";
-import { type Mutex, RemoteMutex, SharedMutex } from "./_mutex.ts";
+import { SharedMutex } from "./_mutex.ts";
+import { type Permit, RemotePermit } from "./_permit.ts";
 
 const GOT: Promise<boolean> = Promise.resolve(true);
+
+/** What a lock stands on; for the other files of this room. */
+export let permitOf: (lock: Lock) => Permit;
 
 /** Releases what it was made for, once. */
 class Guard implements Disposable {
@@ -55,12 +59,12 @@ function tooLate(options: WaitOptions | undefined): TimeoutError {
  * ```
  */
 export class Lock {
-  readonly #mutex: Mutex;
+  readonly #permit: Permit;
   #abandoned = false;
 
   /** Makes a free lock. */
   constructor() {
-    this.#mutex = arriving<Mutex>() ?? new SharedMutex();
+    this.#permit = arriving<Permit>() ?? new SharedMutex();
   }
 
   /**
@@ -81,16 +85,16 @@ export class Lock {
    */
   acquire(options?: WaitOptions): Promise<boolean> {
     // Free and without options: one compare-and-swap, no promise made.
-    if (options === undefined && this.#mutex.tryAcquire()) {
-      this.#abandoned = this.#mutex.abandoned();
+    if (options === undefined && this.#permit.tryAcquire()) {
+      this.#abandoned = this.#permit.abandoned();
       return GOT;
     }
     return this.#acquireLater(options);
   }
 
   async #acquireLater(options: WaitOptions | undefined): Promise<boolean> {
-    const got = await this.#mutex.acquire(waitMs(options), options?.signal);
-    if (got) this.#abandoned = this.#mutex.abandoned();
+    const got = await this.#permit.acquire(waitMs(options), options?.signal);
+    if (got) this.#abandoned = this.#permit.abandoned();
     return got;
   }
 
@@ -103,8 +107,8 @@ export class Lock {
    * @throws {RuntimeError} In a `"spawn"` child, which shares no memory with the lock.
    */
   acquireSync(options?: WaitOptions): boolean {
-    const got = this.#mutex.tryAcquire() || this.#mutex.acquireSync(waitMs(options));
-    if (got) this.#abandoned = this.#mutex.abandoned();
+    const got = this.#permit.tryAcquire() || this.#permit.acquireSync(waitMs(options));
+    if (got) this.#abandoned = this.#permit.abandoned();
     return got;
   }
 
@@ -114,12 +118,12 @@ export class Lock {
    * @throws {ValueError} If nobody holds the lock.
    */
   release(): void {
-    this.#mutex.release();
+    this.#permit.release();
   }
 
   /** Whether some process holds the lock. In a `"spawn"` child: as of the last answer from its home. */
   locked(): boolean {
-    return this.#mutex.locked();
+    return this.#permit.locked();
   }
 
   /**
@@ -148,20 +152,33 @@ export class Lock {
   }
 
   static {
-    travels(Lock, {
-      tag: "Lock",
-      pack: (lock: Lock, context) =>
-        packCore(lock.#mutex, context, () => context.attach((lock.#mutex as SharedMutex).words.buffer)),
-      unpack: (reference: Reference<number>, context) =>
-        arrive(
-          Lock,
-          unpackCore<number, Mutex>(
-            reference,
-            context,
-            (at) => new SharedMutex(new Int32Array(context.attachments[at] as SharedArrayBuffer)),
-            RemoteMutex,
-          ),
-        ),
-    });
+    permitOf = (lock) => lock.#permit;
   }
 }
+
+/** Lets the instances of a class of locks travel. */
+export function lockTravels<L extends Lock>(
+  Class: new () => L,
+  tag: string,
+  shared: (
+    words: Int32Array<SharedArrayBuffer>,
+  ) => Permit & { readonly words: Int32Array<SharedArrayBuffer> },
+): void {
+  travels<L, Reference<number>>(Class, {
+    tag,
+    pack(lock, context) {
+      const permit = permitOf(lock);
+      return packCore(
+        permit,
+        context,
+        () => context.attach((permit as ReturnType<typeof shared>).words.buffer),
+      );
+    },
+    unpack(reference, context) {
+      const local = (at: number) => shared(new Int32Array(context.attachments[at] as SharedArrayBuffer));
+      return arrive(Class, unpackCore<number, Permit>(reference, context, local, RemotePermit));
+    },
+  });
+}
+
+lockTravels(Lock, "Lock", (words) => new SharedMutex(words));

@@ -127,6 +127,22 @@ export class Agent {
     }
   }
 
+  /**
+   * Calls `heard` each time `node` is delivered, until {@link Agent.unhear}: for waits that come again and again,
+   * where a promise each would cost more than what is waited for. Nothing here keeps the event loop up. `heard` may
+   * run inside a guard, so it enters none.
+   */
+  hear(node: number, heard: () => void): void {
+    if (this.#early.delete(node)) heard();
+    this.#waiters.set(node, { granted: false, settle: heard });
+    this.#listen();
+  }
+
+  /** Ends {@link Agent.hear}. */
+  unhear(node: number): void {
+    this.#waiters.delete(node);
+  }
+
   /** Calls `look` after every death in the program, until the returned function is called. */
   onDeath(look: () => void): () => void {
     const entry = () => look();

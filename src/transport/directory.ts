@@ -58,6 +58,14 @@ const MAX_NODES = 1 << 20;
 const SLOTS_BASE = HEADER_WORDS;
 const NODES_BASE = HEADER_WORDS + MAX_SLOTS * SLOT_WORDS;
 
+/** How many agents there can be at a time. */
+export const SLOT_LIMIT: number = MAX_SLOTS;
+
+/** The slot of an agent: a number below {@link SLOT_LIMIT} that no two living agents share. */
+export function slotOf(id: number): number {
+  return id & SLOT_MASK;
+}
+
 /** Offsets of a node's words from its index; node 0 does not exist, so 0 means none. */
 export const NODE_AGENT = 0;
 /** {@link WAITING} or {@link GRANTED}; changes only under the guard of the list the node is on. */
@@ -88,6 +96,11 @@ export class Directory {
     this.buffer = buffer ?? new SharedArrayBuffer((NODES_BASE + MAX_NODES * NODE_WORDS) * 4);
     this.words = new Int32Array(this.buffer);
     if (buffer === undefined) this.words[NODE_CURSOR] = 1;
+  }
+
+  /** No slot from this one on was ever used. */
+  get highWater(): number {
+    return Atomics.load(this.words, HIGH_WATER);
   }
 
   /** Takes a free slot for a new agent and returns its id. */
