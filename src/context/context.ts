@@ -11,7 +11,12 @@ import {
   Process,
 } from "../process/process.ts";
 import { checkedMethod, getAllStartMethods, getStartMethod } from "../process/start_method.ts";
+import { Barrier } from "../sync/barrier.ts";
+import { Condition } from "../sync/condition.ts";
+import { Event } from "../sync/event.ts";
 import { Lock } from "../sync/lock.ts";
+import { RLock } from "../sync/rlock.ts";
+import { BoundedSemaphore, Semaphore } from "../sync/semaphore.ts";
 
 /**
  * The library with its start method fixed: its `Process` is always started that way.
@@ -32,6 +37,18 @@ export interface Context {
   readonly Connection: typeof Connection;
   /** See {@link Lock}. */
   readonly Lock: typeof Lock;
+  /** See {@link RLock}. */
+  readonly RLock: typeof RLock;
+  /** See {@link Semaphore}. */
+  readonly Semaphore: typeof Semaphore;
+  /** See {@link BoundedSemaphore}. */
+  readonly BoundedSemaphore: typeof BoundedSemaphore;
+  /** See {@link Condition}. */
+  readonly Condition: typeof Condition;
+  /** See {@link Event}. */
+  readonly Event: typeof Event;
+  /** See {@link Barrier}. */
+  readonly Barrier: typeof Barrier;
   /** See {@link currentProcess}. */
   readonly currentProcess: typeof currentProcess;
   /** See {@link parentProcess}. */
@@ -63,6 +80,12 @@ const shared = {
   Pipe,
   Connection,
   Lock,
+  RLock,
+  Semaphore,
+  BoundedSemaphore,
+  Condition,
+  Event,
+  Barrier,
   currentProcess,
   parentProcess,
   activeChildren,

@@ -14,7 +14,14 @@ import { NODE_VALUE } from "../transport/directory.ts";
 import { enter, leave } from "../transport/guard.ts";
 import type { Caller } from "../transport/remote.ts";
 import { ownerOf, WAIT_LIST_WORDS, WaitList } from "../transport/wait_list.ts";
-import { type Holder, invokePermit, notAcquired, type ServedPermit } from "./_permit.ts";
+import {
+  type Holder,
+  invokePermit,
+  notAcquired,
+  type PermitMirror,
+  RemotePermit,
+  type ServedPermit,
+} from "./_permit.ts";
 
 const GUARD = 0;
 const OWNER = 1;
@@ -123,8 +130,8 @@ export class SharedMutex implements ServedPermit {
     return invokePermit(this, method, args, caller);
   }
 
-  mirror(): unknown {
-    return this.value();
+  mirror(): PermitMirror {
+    return [this.value(), 1];
   }
 
   /** The agent that holds it; 0 for none. */
@@ -230,9 +237,7 @@ export class SharedReentrantMutex extends SharedMutex {
 
   override releaseFor({ agent, task }: Holder): void {
     if (!this.#heldBy(agent, task)) {
-      throw new AssertionError(
-        "attempt to release recursive lock not owned by thread: another process or thread holds it, or nobody",
-      );
+      throw notOwned();
     }
     if (--this.words[DEPTH]! === 0) super.releaseFor({ agent, task });
   }
@@ -266,4 +271,17 @@ export class SharedReentrantMutex extends SharedMutex {
   #heldBy(agent: number, task: number): boolean {
     return this.owner === agent && this.words[TASK] === task;
   }
+}
+
+/** A reentrant mutex of another operating-system process. */
+export class RemoteReentrantMutex extends RemotePermit {
+  protected override refuseRelease(): void {
+    throw notOwned();
+  }
+}
+
+function notOwned(): AssertionError {
+  return new AssertionError(
+    "attempt to release recursive lock not owned by thread: another process or thread holds it, or nobody",
+  );
 }

@@ -35,6 +35,9 @@ export interface Permit extends Exportable {
   restore(depth: number): void;
 }
 
+/** What goes along with each answer: how many are free now, and how many there can be. */
+export type PermitMirror = readonly [free: number, most: number];
+
 /** What a shared permit does for a {@link RemotePermit}. */
 export interface ServedPermit extends Permit {
   /** Waits for it on behalf of `holder`. */
@@ -95,17 +98,18 @@ export class RemotePermit extends RemoteCore implements Permit {
     this.tell("release", [task]);
   }
 
-  /** Throws if a release by this process, which holds nothing, is one too many. */
+  /** Throws if a release by this task, which holds nothing, is one too many. */
   protected refuseRelease(): void {
-    if (!this.locked()) throw notAcquired();
+    const [free, most] = this.#known;
+    if (free >= most) throw notAcquired();
   }
 
   locked(): boolean {
-    return [...this.#held.values()].some((times) => times > 0) || this.#free === 0;
+    return [...this.#held.values()].some((times) => times > 0) || this.#known[0] === 0;
   }
 
   value(): number {
-    return this.#free;
+    return this.#known[0];
   }
 
   abandoned(): boolean {
@@ -130,8 +134,8 @@ export class RemotePermit extends RemoteCore implements Permit {
     this.#held.set(task, depth);
   }
 
-  get #free(): number {
-    return this.glance() as number | undefined ?? 0;
+  get #known(): PermitMirror {
+    return this.glance() as PermitMirror | undefined ?? [0, Infinity];
   }
 }
 

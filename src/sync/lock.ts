@@ -163,6 +163,7 @@ export function lockTravels<L extends Lock>(
   shared: (
     words: Int32Array<SharedArrayBuffer>,
   ) => Permit & { readonly words: Int32Array<SharedArrayBuffer> },
+  Remote: typeof RemotePermit = RemotePermit,
 ): void {
   travels<L, Reference<number>>(Class, {
     tag,
@@ -176,7 +177,7 @@ export function lockTravels<L extends Lock>(
     },
     unpack(reference, context) {
       const local = (at: number) => shared(new Int32Array(context.attachments[at] as SharedArrayBuffer));
-      return arrive(Class, unpackCore<number, Permit>(reference, context, local, RemotePermit));
+      return arrive(Class, unpackCore<number, Permit>(reference, context, local, Remote));
     },
   });
 }

@@ -79,9 +79,17 @@ export class WaitList {
     }
   }
 
-  /** Grants everybody in line. */
-  grantAll(): void {
-    while (this.grant() !== 0);
+  /** Grants everybody in line; `each` sees their nodes. */
+  grantAll(each?: (node: number) => void): void {
+    for (let node; (node = this.grant()) !== 0;) each?.(node);
+  }
+
+  /** Whether somebody in line has died, or the process on whose behalf they are. */
+  anyDead(): boolean {
+    for (let node = this.#words[this.#at + FIRST]!; node !== 0; node = this.#nodes[node + NODE_NEXT]!) {
+      if (!this.#lives(node) || !this.#agent.directory.alive(this.#nodes[node + NODE_OWNER]!)) return true;
+    }
+    return false;
   }
 
   /** Takes off the granted nodes of agents that died before they collected; returns how many there were. */
