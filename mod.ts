@@ -41,7 +41,9 @@ export {
 export type { WaitOptions } from "./src/base/options.ts";
 export { type Context, getContext } from "./src/context/context.ts";
 export { Connection, Pipe, type SendOptions } from "./src/ipc/connection.ts";
+export { JoinableQueue } from "./src/ipc/joinable_queue.ts";
 export { type PutOptions, Queue } from "./src/ipc/queue.ts";
+export { SimpleQueue } from "./src/ipc/simple_queue.ts";
 export { setSpareWorkers, type StartMethod } from "./src/process/hub.ts";
 export {
   activeChildren,

@@ -13,11 +13,13 @@ import { exitNow, mainModule, osProcessId, setExitCode } from "../platform/runti
 import { catchUncaught, obey, report } from "../process/child_side.ts";
 import type { Order } from "../process/hub.ts";
 import { becomeProcess, whileImporting } from "../process/process.ts";
+import { thisAgent } from "../transport/agent.ts";
 import { dispatch, type Line } from "../transport/hub_line.ts";
 import { Link } from "../transport/remote.ts";
 
 const socket = await connectToCreator();
-const link = new Link(0, (bytes) => socket.send(bytes));
+// The creator is an agent to us, too: it can hold an end of a pipe that was made here.
+const link = new Link(thisAgent().directory.enroll(0), (bytes) => socket.send(bytes));
 const line: Line = { post: (message) => link.control(message) };
 
 const ordered = new Promise<Order>((resolve) => {

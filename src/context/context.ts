@@ -1,6 +1,8 @@
 /** Context: every constructor, bound to one start method. */
 import { Connection, Pipe } from "../ipc/connection.ts";
+import { JoinableQueue } from "../ipc/joinable_queue.ts";
 import { Queue } from "../ipc/queue.ts";
+import { SimpleQueue } from "../ipc/simple_queue.ts";
 import type { StartMethod } from "../process/hub.ts";
 import {
   activeChildren,
@@ -31,6 +33,10 @@ export interface Context {
   readonly Process: typeof Process;
   /** See {@link Queue}. */
   readonly Queue: typeof Queue;
+  /** See {@link JoinableQueue}. */
+  readonly JoinableQueue: typeof JoinableQueue;
+  /** See {@link SimpleQueue}. */
+  readonly SimpleQueue: typeof SimpleQueue;
   /** See {@link Pipe}. */
   readonly Pipe: typeof Pipe;
   /** See {@link Connection}. */
@@ -77,6 +83,8 @@ class SpawnProcess<A extends unknown[] = unknown[]> extends Process<A> {
 
 const shared = {
   Queue,
+  JoinableQueue,
+  SimpleQueue,
   Pipe,
   Connection,
   Lock,

@@ -1,7 +1,17 @@
 /** What a queue stands on: a lane in shared memory, or requests to where it lives. */
 
-import type { Lane, SharedLane } from "../transport/lane.ts";
-import { type Caller, type Exportable, type Link, RemoteCore } from "../transport/remote.ts";
+import { arrive } from "../transport/arriving.ts";
+import { type Lane, SharedLane } from "../transport/lane.ts";
+import { travels } from "../transport/registry.ts";
+import {
+  type Caller,
+  type Exportable,
+  type Link,
+  packCore,
+  type Reference,
+  RemoteCore,
+  unpackCore,
+} from "../transport/remote.ts";
 import { invokeLane, RemoteLane } from "../transport/remote_lane.ts";
 
 /** The part of a queue that its handles share. */
@@ -12,8 +22,8 @@ export interface QueueCore extends Exportable {
   readonly maxsize: number;
 }
 
-type Mirror = readonly [count: number, maxsize: number];
-const NONE: Mirror = [0, 0];
+type Mirror = readonly [count: number, maxsize: number, unfinished: number];
+const NONE: Mirror = [0, 0, 0];
 
 /** A queue in shared memory. */
 export class SharedQueue implements QueueCore {
@@ -32,13 +42,16 @@ export class SharedQueue implements QueueCore {
   }
 
   mirror(): Mirror {
-    return [this.lane.count, this.maxsize];
+    return [this.lane.count, this.maxsize, this.lane.unfinished];
   }
 }
 
 /** A queue of another operating-system process. */
 export class RemoteQueue extends RemoteCore implements QueueCore {
   readonly lane: Lane;
+  // Values finished with here since the mirror came that says how many are not.
+  #finished = 0;
+  #as: unknown;
 
   constructor(link: Link, number: number) {
     super(link, number);
@@ -47,10 +60,41 @@ export class RemoteQueue extends RemoteCore implements QueueCore {
       ask: (method, args, signal) => this.ask(method, args, signal),
       tell: (method, args) => this.tell(method, args),
       count: () => (this.glance() as Mirror | undefined ?? NONE)[0],
+      taskDone: () => {
+        const mirror = this.mirror() as Mirror | undefined ?? NONE;
+        if (mirror !== this.#as) this.#finished = 0;
+        this.#as = mirror;
+        return this.#finished++ < mirror[2];
+      },
     });
   }
 
   get maxsize(): number {
     return (this.mirror() as Mirror | undefined ?? NONE)[1];
   }
+}
+
+/** Lets the instances of a class of queues travel. */
+export function queueTravels<Q extends object>(
+  Class: new () => Q,
+  tag: string,
+  coreOf: (queue: Q) => QueueCore,
+): void {
+  travels<Q, Reference<number[]>>(Class, {
+    tag,
+    pack(queue, context) {
+      const core = coreOf(queue);
+      return packCore(core, context, () => {
+        const { lane } = core as SharedQueue;
+        return [context.attach(lane.words.buffer), context.attach(lane.memory)];
+      });
+    },
+    unpack(reference, context) {
+      const local = (places: number[]): QueueCore => {
+        const [words, ring] = places.map((at) => context.attachments[at] as SharedArrayBuffer);
+        return new SharedQueue(new SharedLane(new Int32Array(words!), 0, ring!));
+      };
+      return arrive(Class, unpackCore<number[], QueueCore>(reference, context, local, RemoteQueue));
+    },
+  });
 }

@@ -2,11 +2,12 @@
 
 import { Empty, Full, ShutDown, ValueError } from "../base/errors.ts";
 import { waitMs, type WaitOptions, wholeNumber } from "../base/options.ts";
-import { arrive, arriving } from "../transport/arriving.ts";
+import { arriving } from "../transport/arriving.ts";
 import { type Lane, NOTHING, type PutResult, SharedLane, SHUT, type Taken } from "../transport/lane.ts";
-import { travels } from "../transport/registry.ts";
-import { packCore, type Reference, unpackCore } from "../transport/remote.ts";
-import { type QueueCore, RemoteQueue, SharedQueue } from "./_queue_core.ts";
+import { type QueueCore, queueTravels, SharedQueue } from "./_queue_core.ts";
+
+/** What a queue stands on; for the other files of this room. */
+export let coreOf: (queue: Queue) => QueueCore;
 
 /** How to put: how long to wait for room, and what to move instead of copying. */
 export interface PutOptions extends WaitOptions {
@@ -17,7 +18,8 @@ export interface PutOptions extends WaitOptions {
 /**
  * A queue that any process of the program can put into and get from.
  *
- * - Items come in the order they were put; whoever waits, to get or to put, is served in the order they came.
+ * - Items come in the order they were put; whoever waits, to get or to put, is served in the order they came. (Of
+ *   several that are served at once, whoever wakes first takes the first item.)
  * - An item is in the queue, not in its producer, as soon as `put` has returned: a producer may end at once, and
  *   joining it before the queue is drained cannot deadlock.
  * - An item is taken when somebody gets it, never ahead: a consumer that dies strands nothing.
@@ -243,24 +245,8 @@ export class Queue<T = unknown> implements AsyncIterable<T>, Disposable {
   }
 
   static {
-    travels(Queue, {
-      tag: "Queue",
-      pack: (queue: Queue, context) =>
-        packCore(queue.#core, context, () => {
-          const { lane } = queue.#core as SharedQueue;
-          return [context.attach(lane.words.buffer), context.attach(lane.memory)];
-        }),
-      unpack: (reference: Reference<number[]>, context) =>
-        arrive<Queue>(
-          Queue,
-          unpackCore<number[], QueueCore>(reference, context, ([words, memory]) => {
-            const [block, ring] = [
-              context.attachments[words!],
-              context.attachments[memory!],
-            ] as SharedArrayBuffer[];
-            return new SharedQueue(new SharedLane(new Int32Array(block!), 0, ring!));
-          }, RemoteQueue),
-        ),
-    });
+    coreOf = (queue) => queue.#core;
   }
 }
+
+queueTravels(Queue, "Queue", (queue: Queue) => coreOf(queue));

@@ -66,7 +66,7 @@ class KeepAlive {
   /** Ends one {@link hold}. */
   drop(): void {
     if (--this.#holders > 0) return;
-    (this.#interval as unknown as { unref(): void }).unref();
+    unrefTimer(this.#interval!);
     if (!this.#closing) {
       this.#closing = true;
       this.#closeAfter(8);
@@ -120,4 +120,9 @@ export async function afterMs(ms: number): Promise<void> {
 /** Prints an error with its stack and causes on stderr, below a line that says where it happened. */
 export function printError(where: string, error: unknown): void {
   writeStderr(`${where}\n${Deno.inspect(error, { colors: false })}\n`);
+}
+
+/** Lets a timer not keep the event loop up. */
+export function unrefTimer(timer: ReturnType<typeof setTimeout>): void {
+  (timer as unknown as { unref(): void }).unref();
 }

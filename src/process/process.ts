@@ -648,6 +648,11 @@ export function enact(
   return Object.assign(current, fields);
 }
 
+/** Whether a child is importing the modules of its target now. */
+export function isImporting(): boolean {
+  return importing;
+}
+
 /** While `load` runs, starting a process is refused: a module that does so on import would start itself for ever. */
 export async function whileImporting<T>(load: () => Promise<T>): Promise<T> {
   importing = true;

@@ -11,7 +11,7 @@
  * ```
  */
 
-import { keepAlive } from "../platform/runtime.ts";
+import { keepAlive, unrefTimer } from "../platform/runtime.ts";
 import { Directory, NODE_AGENT, NODE_OWNER, NODE_STATE } from "./directory.ts";
 
 /** How a wait ended: somebody granted it, its time ran out, or its signal was aborted. */
@@ -26,6 +26,12 @@ const GRANTED: Promise<Outcome> = Promise.resolve("granted");
 
 /** Longest delay a timer can take; a longer timeout counts as for ever (24 days). */
 const LONGEST_TIMER_MS = 2 ** 31 - 1;
+
+/**
+ * The signals of waits that are made on behalf of another process. Those keep nobody's event loop up: whether the
+ * program goes on is a matter of the process that waits.
+ */
+export const onBehalf: WeakSet<AbortSignal> = new WeakSet();
 
 /** One thread's part in the waiting of the program. */
 export class Agent {
@@ -89,17 +95,20 @@ export class Agent {
     this.#waiters.set(node, waiter);
     const promise = new Promise<Outcome>((resolve) => {
       let timer: ReturnType<typeof setTimeout> | undefined;
+      const holds = ms > LONGEST_TIMER_MS && !(signal !== undefined && onBehalf.has(signal));
       const abort = () => settle("aborted");
       const settle = (outcome: Outcome) => {
         this.#waiters.delete(node);
-        if (timer !== undefined) clearTimeout(timer);
-        else keepAlive.drop();
+        clearTimeout(timer);
+        if (holds) keepAlive.drop();
         signal?.removeEventListener("abort", abort);
         resolve(outcome);
       };
       waiter.settle = settle;
-      if (ms <= LONGEST_TIMER_MS) timer = setTimeout(() => settle("timeout"), ms);
-      else keepAlive.hold();
+      if (ms <= LONGEST_TIMER_MS) {
+        timer = setTimeout(() => settle("timeout"), ms);
+        if (signal !== undefined && onBehalf.has(signal)) unrefTimer(timer);
+      } else if (holds) keepAlive.hold();
       signal?.addEventListener("abort", abort, { once: true });
     });
     this.#listen();

@@ -94,10 +94,10 @@ onMessage("deposit", ({ ticket, attachments }: { ticket: number; attachments: un
   arrive(ticket, attachments);
 });
 
-// The port is not closed here: it goes when the claimant closes its end, or dies.
 onMessage("claim", ({ ticket, port, bell }: { ticket: number; port: MessagePort; bell?: Int32Array }) => {
   handOver(ticket, (attachments) => {
     port.postMessage(attachments, movable(attachments) as never);
+    port.close(); // what was posted is delivered all the same
     if (bell === undefined) return;
     Atomics.store(bell, 0, 1);
     Atomics.notify(bell, 0);

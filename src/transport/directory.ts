@@ -103,6 +103,11 @@ export class Directory {
     return Atomics.load(this.words, HIGH_WATER);
   }
 
+  /** The id of the program's main thread, which enrolled first. */
+  get hub(): number {
+    return Atomics.load(this.words, SLOTS_BASE + ID);
+  }
+
   /** Takes a free slot for a new agent and returns its id. */
   enroll(parent: number): number {
     const { words } = this;

@@ -55,6 +55,10 @@ export interface Lane {
   readonly count: number;
   /** Refuses further values, and, with `immediate`, drops those inside. */
   shut(immediate: boolean): void;
+  /** One value is finished with; `false` if every one is already. */
+  taskDone(): boolean;
+  /** Waits until every value that was put is finished with; `false` if `ms` passed first. */
+  join(ms: number, signal?: AbortSignal): Promise<boolean>;
 }
 
 const GUARD = 0;
@@ -64,8 +68,11 @@ const MAX_USED = 3;
 const RING = 4;
 const TAKERS = RING + RING_WORDS;
 const PUTTERS = TAKERS + WAIT_LIST_WORDS;
+/** Values that were put and not finished with; only joinable queues look at it. */
+const UNFINISHED = PUTTERS + WAIT_LIST_WORDS;
+const JOINERS = UNFINISHED + 1;
 /** Words a lane takes in its block. */
-export const LANE_WORDS: number = PUTTERS + WAIT_LIST_WORDS;
+export const LANE_WORDS: number = JOINERS + WAIT_LIST_WORDS;
 
 const FLAG_SHUT = 1;
 /** A larger payload travels as shared memory of its own beside the ring. */
@@ -98,6 +105,7 @@ export class SharedLane implements Lane {
   readonly #ring: Ring;
   readonly #takers: WaitList;
   readonly #putters: WaitList;
+  readonly #joiners: WaitList;
   readonly #ends: Ends;
   readonly #spin = new Spin();
 
@@ -113,6 +121,7 @@ export class SharedLane implements Lane {
     this.#ring = new Ring(words, at + RING, ring);
     this.#takers = new WaitList(this.#agent, words, at + TAKERS);
     this.#putters = new WaitList(this.#agent, words, at + PUTTERS);
+    this.#joiners = new WaitList(this.#agent, words, at + JOINERS);
     this.#ends = ends;
   }
 
@@ -265,10 +274,39 @@ export class SharedLane implements Lane {
   shut(immediate: boolean): void {
     this.#locked(() => {
       Atomics.or(this.words, this.#at + FLAGS, FLAG_SHUT);
-      if (immediate) this.#ring.clear();
+      if (immediate) this.#finish(this.#ring.clear());
       this.#takers.grantAll();
       this.#putters.grantAll();
     });
+  }
+
+  /** Values that were put and not finished with. */
+  get unfinished(): number {
+    return Atomics.load(this.words, this.#at + UNFINISHED);
+  }
+
+  taskDone(): boolean {
+    let done = false;
+    this.#locked(() => {
+      done = this.unfinished > 0;
+      if (done) this.#finish(1);
+    });
+    return done;
+  }
+
+  async join(ms: number, signal?: AbortSignal): Promise<boolean> {
+    signal?.throwIfAborted();
+    let joined = false;
+    const look = () => {
+      joined = this.unfinished === 0;
+      return joined ? SHUT : NOTHING;
+    };
+    const node = this.#queueUp(this.#joiners, look);
+    if (node === 0) return true;
+    const outcome = await this.#agent.wait(node, ms, signal);
+    this.#collect(this.#joiners, node, outcome, () => joined = true);
+    if (!joined && outcome === "aborted") throw signal!.reason;
+    return joined;
   }
 
   /** Lets everybody in line look again, because one of the ends may be gone. */
@@ -333,6 +371,13 @@ export class SharedLane implements Lane {
     return [new Uint8Array(memory as SharedArrayBuffer).slice(), attachments];
   }
 
+  /** Under the guard: so many values are finished with. */
+  #finish(values: number): void {
+    const left = Math.max(0, this.unfinished - values);
+    Atomics.store(this.words, this.#at + UNFINISHED, left);
+    if (left === 0) this.#joiners.grantAll();
+  }
+
   #tryPut(frame: Frame): PutResult {
     enter(this.#agent, this.words, this.#at + GUARD);
     try {
@@ -357,6 +402,7 @@ export class SharedLane implements Lane {
     if (this.isShut) return "shut";
     if (this.#ends.noReceiver()) return "ended";
     if (!this.#roomFor(1) || !this.#ring.push(frame.bytes, frame.ticket)) return "full";
+    this.words[this.#at + UNFINISHED]!++;
     this.#grantTakers();
     this.#grantPutters();
     return "done";

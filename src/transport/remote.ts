@@ -19,7 +19,7 @@ import { keepAlive } from "../platform/runtime.ts";
 import { decode, encode } from "./codec.ts";
 import { hubLine, onMessage } from "./hub_line.ts";
 import type { PackContext, UnpackContext } from "./registry.ts";
-import { thisAgent } from "./agent.ts";
+import { onBehalf, thisAgent } from "./agent.ts";
 
 /** On whose behalf an exported object is asked to do something. */
 export interface Caller {
@@ -120,6 +120,7 @@ export class Link {
     const bytes = this.#pack([REQUEST, id, object, method, args]);
     keepAlive.hold();
     return new Promise((resolve, reject) => {
+      // The answer is awaited all the same: it may be on its way already, with an item that must not be lost.
       const cancel = () => this.#send(this.#pack([CANCEL, id]));
       const done = () => {
         this.#pending.delete(id);
@@ -129,7 +130,7 @@ export class Link {
       this.#pending.set(id, {
         object,
         resolve: (value) => (done(), resolve(value)),
-        reject: (reason) => (done(), reject(reason)),
+        reject: (reason) => (done(), reject(signal?.aborted ? signal.reason : reason)),
       });
       signal?.addEventListener("abort", cancel, { once: true });
       this.#send(bytes);
@@ -194,6 +195,7 @@ export class Link {
 
   async #serve(id: number, number: number, method: string, args: unknown[]): Promise<void> {
     const running = new AbortController();
+    onBehalf.add(running.signal);
     this.#running.set(id, running);
     let answer: Uint8Array;
     try {
@@ -312,7 +314,10 @@ function hubExports(): Link {
 
 let toHub: Link | undefined;
 function linkToHub(): Link {
-  return toHub ??= new Link(0, (bytes) => hubLine().post({ kind: "link", bytes } as { kind: string }));
+  return toHub ??= new Link(
+    thisAgent().directory.hub,
+    (bytes) => hubLine().post({ kind: "link", bytes } as { kind: string }),
+  );
 }
 
 const toWorkers = new Map<number, Link>();

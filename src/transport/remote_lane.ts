@@ -19,6 +19,10 @@ export function invokeLane(lane: Lane, method: string, args: readonly unknown[],
       });
     case "ready":
       return lane.ready(args[0] as number, caller.signal);
+    case "taskDone":
+      return void lane.taskDone();
+    case "join":
+      return lane.join(args[0] as number, caller.signal);
     case "shut":
       return lane.shut(args[0] as boolean);
     default:
@@ -36,6 +40,8 @@ export interface Wire {
   tell(method: string, args: readonly unknown[]): void;
   /** Values in the lane, as of the last answer. */
   count(): number;
+  /** Takes one off those not finished with, as of the last answer; `false` if there is none. */
+  taskDone?(): boolean;
 }
 
 /** A lane whose operations are requests. */
@@ -85,5 +91,16 @@ export class RemoteLane implements Lane {
 
   shut(immediate: boolean): void {
     this.#wire.tell("shut", [immediate]);
+  }
+
+  taskDone(): boolean {
+    if (this.#wire.taskDone?.() === false) return false;
+    this.#wire.tell("taskDone", []);
+    return true;
+  }
+
+  async join(ms: number, signal?: AbortSignal): Promise<boolean> {
+    signal?.throwIfAborted();
+    return await this.#wire.ask("join", [ms], signal) as boolean;
   }
 }
