@@ -3,14 +3,13 @@
  *
  * ```
  * block:  lane 0 (end 0 ─▶ end 1) · lane 1 (end 1 ─▶ end 0) · holders of end 0 · holders of end 1
- * holders: how many entries were ever used · whether the end was ever handed on · entries
- * entry:   0, or IN_FLIGHT, or the holder's agent id, with a flag once it has sent or received there
+ * holders: how many entries were ever used · entries
+ * entry:   the holder's agent id, or IN_FLIGHT, or 0 · flags: used, handed on
  * ```
  *
  * Each Connection object has an entry. An end is gone when no entry of it counts any more. Entries of dead agents
- * do not count. Nor does the copy that a process made only to hand it on, as seen by that process itself: where
- * CPython needs the parent to close its copy of the child's end, or else waits for ever for a dead child, here
- * the copy matters only once it was used, or while the end was never handed on.
+ * do not count. Nor does a copy that was handed on and never used: where CPython needs the parent to close its copy
+ * of the child's end, or else waits for ever for a dead child, here the copy matters only once it is used.
  */
 
 import { RuntimeError } from "../base/errors.ts";
@@ -40,13 +39,17 @@ const UNREAD_BYTES = 1024 * 1024;
 
 const ENTRIES = 64;
 const USED_ENTRIES = 0;
-const HANDED = 1;
-const FIRST_ENTRY = 2;
-const HOLDERS_WORDS = FIRST_ENTRY + ENTRIES;
+const FIRST_ENTRY = 1;
+const ENTRY_WORDS = 2;
+const FLAGS = 1;
+const HOLDERS_WORDS = FIRST_ENTRY + ENTRIES * ENTRY_WORDS;
 const BLOCK_WORDS = 2 * LANE_WORDS + 2 * HOLDERS_WORDS;
 
 const IN_FLIGHT = -1;
-const IN_USE = 1 << 30;
+/** The holder has sent or received there. */
+const USED = 1;
+/** The holder has passed the end on. */
+const HANDED_ON = 2;
 
 type Side = 0 | 1;
 const MODES = ["duplex", "read", "write"] as const;
@@ -70,16 +73,18 @@ export function newPipe(duplex: boolean): [SharedEnd, SharedEnd] {
 type Rings = [SharedArrayBuffer, SharedArrayBuffer];
 
 const holdersAt = (side: Side) => 2 * LANE_WORDS + side * HOLDERS_WORDS;
+const entryAt = (side: Side, entry: number) => holdersAt(side) + FIRST_ENTRY + entry * ENTRY_WORDS;
 
 /** Enters a holder; returns its entry. */
 function enter(words: Int32Array<SharedArrayBuffer>, side: Side, holder: number): number {
   const { directory } = thisAgent();
   const at = holdersAt(side);
   for (let entry = 0; entry < ENTRIES; entry++) {
-    const word = at + FIRST_ENTRY + entry;
+    const word = entryAt(side, entry);
     const seen = Atomics.load(words, word);
-    if (seen !== 0 && (seen === IN_FLIGHT || directory.alive(seen & ~IN_USE))) continue;
+    if (seen !== 0 && (seen === IN_FLIGHT || directory.alive(seen))) continue;
     if (Atomics.compareExchange(words, word, seen, holder) !== seen) continue;
+    Atomics.store(words, word + FLAGS, 0);
     for (;;) {
       const used = Atomics.load(words, at + USED_ENTRIES);
       if (used > entry || Atomics.compareExchange(words, at + USED_ENTRIES, used, entry + 1) === used) break;
@@ -100,7 +105,8 @@ export class SharedEnd implements PipeEnd {
   readonly #rings: Rings;
   readonly #side: Side;
   readonly #entry: number;
-  #inUse = false;
+  #used = false;
+  #closed = false;
 
   constructor(
     words: Int32Array<SharedArrayBuffer>,
@@ -114,7 +120,8 @@ export class SharedEnd implements PipeEnd {
     this.#side = side;
     this.#entry = entry;
     this.mode = mode;
-    const gone = (of: Side) => () => this.#gone(of);
+    // Closed here, nothing comes and goes any more: a wait of ours that is pending ends.
+    const gone = (of: Side) => () => this.#closed || this.#gone(of);
     const lane = (from: Side, to: Side): SharedLane => {
       const ends: Ends = { noSender: gone(from), noReceiver: gone(to) };
       return new SharedLane(words, from * LANE_WORDS, rings[from], ends);
@@ -124,13 +131,14 @@ export class SharedEnd implements PipeEnd {
   }
 
   use(): void {
-    if (this.#inUse) return;
-    this.#inUse = true;
-    Atomics.or(this.#words, this.#entryAt, IN_USE);
+    if (this.#used) return;
+    this.#used = true;
+    Atomics.or(this.#words, entryAt(this.#side, this.#entry) + FLAGS, USED);
   }
 
   close(): void {
-    Atomics.store(this.#words, this.#entryAt, 0);
+    this.#closed = true;
+    Atomics.store(this.#words, entryAt(this.#side, this.#entry), 0);
     this.incoming.wakeAll();
     this.outgoing.wakeAll();
   }
@@ -149,7 +157,7 @@ export class SharedEnd implements PipeEnd {
 
   static unpack([words, rings, side, entry, mode]: Payload, { attachments }: UnpackContext): SharedEnd {
     const block = new Int32Array(attachments[words] as SharedArrayBuffer);
-    Atomics.store(block, holdersAt(side) + FIRST_ENTRY + entry, thisAgent().id);
+    Atomics.store(block, entryAt(side, entry), thisAgent().id);
     return new SharedEnd(block, rings.map((at) => attachments[at]) as Rings, side, entry, MODES[mode]!);
   }
 
@@ -169,28 +177,20 @@ export class SharedEnd implements PipeEnd {
     return this.mode;
   }
 
-  get #entryAt(): number {
-    return holdersAt(this.#side) + FIRST_ENTRY + this.#entry;
-  }
-
   #handTo(holder: number): number {
-    Atomics.store(this.#words, holdersAt(this.#side) + HANDED, 1);
+    Atomics.or(this.#words, entryAt(this.#side, this.#entry) + FLAGS, HANDED_ON);
     return enter(this.#words, this.#side, holder);
   }
 
   #gone(side: Side): boolean {
     const words = this.#words;
-    const { directory, id: me } = thisAgent();
-    const at = holdersAt(side);
-    const handed = words[at + HANDED] !== 0;
-    const used = words[at + USED_ENTRIES]!;
+    const { directory } = thisAgent();
+    const used = words[holdersAt(side) + USED_ENTRIES]!;
     for (let entry = 0; entry < used; entry++) {
-      const holder = Atomics.load(words, at + FIRST_ENTRY + entry);
-      if (holder === 0) continue;
-      if (holder === IN_FLIGHT) return false;
-      if (holder === me) {
-        if (!handed) return false;
-      } else if (directory.alive(holder & ~IN_USE)) return false;
+      const at = entryAt(side, entry);
+      const holder = Atomics.load(words, at);
+      if (holder === 0 || words[at + FLAGS] === HANDED_ON) continue;
+      if (holder === IN_FLIGHT || directory.alive(holder)) return false;
     }
     return true;
   }

@@ -187,7 +187,9 @@ export class Connection<T = unknown> implements AsyncIterable<T>, Disposable {
    */
   async poll(timeout: number = 0): Promise<boolean> {
     this.#check("poll", "read");
-    return await this.#end.incoming.ready(waitMs({ timeout }));
+    const ready = await this.#end.incoming.ready(waitMs({ timeout }));
+    if (this.#closed) throw closedHere("poll");
+    return ready;
   }
 
   /** Gives this end up. */
@@ -228,7 +230,7 @@ export class Connection<T = unknown> implements AsyncIterable<T>, Disposable {
   }
 
   #check(what: string, needs: "read" | "write"): void {
-    if (this.#closed) throw new OSError(`Cannot ${what}: this end of the pipe was closed; handle is closed`);
+    if (this.#closed) throw closedHere(what);
     if (this.#end.mode !== "duplex" && this.#end.mode !== needs) {
       throw new OSError(`Cannot ${what}: connection is ${needs === "read" ? "write" : "read"}-only`);
     }
@@ -244,6 +246,7 @@ export class Connection<T = unknown> implements AsyncIterable<T>, Disposable {
   #received(taken: Taken, ms: number): T {
     if (taken === NOTHING) throw new TimeoutError(`Cannot receive within ${ms} ms: nothing was sent`);
     if (taken === ENDED || taken === SHUT) {
+      if (this.#closed) throw closedHere("receive");
       throw new EOFError(
         "Cannot receive: every process that held the other end is gone, and what they sent was received",
       );
@@ -256,7 +259,7 @@ export class Connection<T = unknown> implements AsyncIterable<T>, Disposable {
       tag: "Connection",
       pack: (connection: Connection, context) => {
         if (connection.#closed) {
-          throw new OSError("Cannot send the connection: this end of the pipe was closed; handle is closed");
+          throw closedHere("hand on");
         }
         const end = connection.#end;
         // Over a link the end is handed to that very process, so that its death there is a hang-up here.
@@ -275,6 +278,10 @@ export class Connection<T = unknown> implements AsyncIterable<T>, Disposable {
         ),
     });
   }
+}
+
+function closedHere(what: string): OSError {
+  return new OSError(`handle is closed: cannot ${what} after close()`);
 }
 
 function how(options: SendOptions | undefined): { root: string; transfer?: Transferable[] } {

@@ -206,8 +206,14 @@ function runSpawn(order: Order, starter: number, link: Link): void {
   line.post({ kind: "run", order } as { kind: string });
   process.line.then(async (socket) => {
     (link as BufferedLink).connect((bytes) => socket.send(bytes));
-    for await (const bytes of socket.frames()) link.receive(bytes);
-  }).catch(() => {/* it ended before it was ready; its status says how */});
+    try {
+      for await (const bytes of socket.frames()) link.receive(bytes);
+    } catch (error) {
+      // What it says cannot be understood: nothing good can come of it any more.
+      link.end(error as Error);
+      process.signal("SIGKILL");
+    }
+  }, () => {/* it ended before it was ready; its status says how */});
   process.status.then((code) => {
     link.end(new ProcessError(`Cannot reach process "${identity.name}": it ended with exit code ${code}`));
     ended(agent, code);

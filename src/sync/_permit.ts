@@ -67,11 +67,16 @@ export function invokePermit(
   }
 }
 
+const UNKNOWN: PermitMirror = [0, Infinity];
+
 /** A permit of another operating-system process. */
 export class RemotePermit extends RemoteCore implements Permit {
   #abandoned = false;
   // What this process holds, by task, so that a release too many fails here as it does at home.
   readonly #held = new Map<number, number>();
+  // Releases since the mirror came that says how many permits are free.
+  #released = 0;
+  #as: unknown;
 
   tryAcquire(): boolean {
     return false; // never without asking
@@ -95,6 +100,7 @@ export class RemotePermit extends RemoteCore implements Permit {
     const held = this.#held.get(task) ?? 0;
     if (held > 0) this.#held.set(task, held - 1);
     else this.refuseRelease();
+    this.#released++;
     this.tell("release", [task]);
   }
 
@@ -134,8 +140,12 @@ export class RemotePermit extends RemoteCore implements Permit {
     this.#held.set(task, depth);
   }
 
+  /** As of the last answer, and what this process has released since. */
   get #known(): PermitMirror {
-    return this.glance() as PermitMirror | undefined ?? [0, Infinity];
+    const mirror = this.glance() as PermitMirror | undefined ?? UNKNOWN;
+    if (mirror !== this.#as) this.#released = 0;
+    this.#as = mirror;
+    return [mirror[0] + this.#released, mirror[1]];
   }
 }
 

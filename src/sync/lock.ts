@@ -107,7 +107,8 @@ export class Lock {
    * @throws {RuntimeError} In a `"spawn"` child, which shares no memory with the lock.
    */
   acquireSync(options?: WaitOptions): boolean {
-    const got = this.#permit.tryAcquire() || this.#permit.acquireSync(waitMs(options));
+    const ms = waitMs(options);
+    const got = this.#permit.tryAcquire() || this.#permit.acquireSync(ms);
     if (got) this.#abandoned = this.#permit.abandoned();
     return got;
   }

@@ -8,7 +8,7 @@
  *
  * ```
  * REQUEST id object method args ──▶ invoke ──▶ RESPONSE id value mirror        CANCEL id: the caller gave up
- * POST object method args       ──▶ invoke, no answer              CONTROL message: between the two rooms above
+ * POST id object method args    ──▶ invoke, no answer but a failure, which nobody can catch any more              CONTROL message: between the two rooms above
  * ```
  *
  * Requests start in the order they were sent. When a link ends, every pending request rejects with the reason.
@@ -139,7 +139,7 @@ export class Link {
 
   /** Tells the other side, without answer. */
   post(object: number, method: string, args: readonly unknown[]): void {
-    if (this.#ended === undefined) this.#send(this.#pack([POST, object, method, args]));
+    if (this.#ended === undefined) this.#send(this.#pack([POST, this.#next++, object, method, args]));
   }
 
   /** Sends a message about the process at the other end itself. */
@@ -166,9 +166,14 @@ export class Link {
         pending.resolve(message[2]);
         break;
       }
-      case FAILURE:
-        this.#pending.get(message[1] as number)?.reject(message[2]);
+      case FAILURE: {
+        const pending = this.#pending.get(message[1] as number);
+        if (pending !== undefined) pending.reject(message[2]);
+        else {queueMicrotask(() => {
+            throw message[2];
+          });}
         break;
+      }
       case CANCEL:
         this.#running.get(message[1] as number)?.abort();
         break;
@@ -177,7 +182,11 @@ export class Link {
         break;
       case POST: {
         const caller = { agent: this.peer, signal: new AbortController().signal };
-        this.exported(message[1] as number).invoke(message[2] as string, message[3] as unknown[], caller);
+        try {
+          this.exported(message[2] as number).invoke(message[3] as string, message[4] as unknown[], caller);
+        } catch (error) {
+          this.#send(this.#packFailure(message[1] as number, error));
+        }
         break;
       }
     }
