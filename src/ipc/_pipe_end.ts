@@ -17,7 +17,7 @@ import { thisAgent } from "../transport/agent.ts";
 import { type Ends, type Lane, LANE_WORDS, SharedLane } from "../transport/lane.ts";
 import type { PackContext, UnpackContext } from "../transport/registry.ts";
 import { type Caller, type Exportable, type Link, RemoteCore } from "../transport/remote.ts";
-import { invokeLane, RemoteLane } from "../transport/remote_lane.ts";
+import { invokeLane, RemoteLane, undoLane } from "../transport/remote_lane.ts";
 import { newRingMemory } from "../transport/ring.ts";
 
 /** What a connection asks of its end. */
@@ -171,6 +171,10 @@ export class SharedEnd implements PipeEnd {
     if (method === "close") return this.close();
     const [lane, operation] = method.split(".");
     return invokeLane(lane === "incoming" ? this.incoming : this.outgoing, operation!, args, caller);
+  }
+
+  undo(method: string, answer: unknown): void {
+    if (method.startsWith("incoming.")) undoLane(this.incoming, method.slice("incoming.".length), answer);
   }
 
   mirror(): string {

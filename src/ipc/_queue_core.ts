@@ -12,7 +12,7 @@ import {
   RemoteCore,
   unpackCore,
 } from "../transport/remote.ts";
-import { invokeLane, RemoteLane } from "../transport/remote_lane.ts";
+import { invokeLane, RemoteLane, undoLane } from "../transport/remote_lane.ts";
 
 /** The part of a queue that its handles share. */
 export interface QueueCore extends Exportable {
@@ -39,6 +39,10 @@ export class SharedQueue implements QueueCore {
 
   invoke(method: string, args: readonly unknown[], caller: Caller): unknown {
     return invokeLane(this.lane, method, args, caller);
+  }
+
+  undo(method: string, answer: unknown): void {
+    undoLane(this.lane, method, answer);
   }
 
   mirror(): Mirror {

@@ -42,6 +42,7 @@ export class Agent {
   /** Whether this is the program's main thread, through which what is not plain data passes. */
   readonly isHub: boolean;
   readonly #bell: number;
+  readonly #asleep: number;
   readonly #waiters = new Map<number, Waiter>();
   readonly #watchers = new Set<() => void>();
   /** Nodes whose grant came before anybody waited for it. */
@@ -57,6 +58,7 @@ export class Agent {
     this.id = id;
     this.isHub = isHub;
     this.#bell = directory.bell(id);
+    this.#asleep = directory.asleep(id);
     this.#deaths = directory.deaths();
   }
 
@@ -132,6 +134,7 @@ export class Agent {
         this.#waiters.delete(node);
         return "timeout";
       }
+      Atomics.store(words, this.#asleep, 1);
       Atomics.wait(words, this.#bell, seen, left);
     }
   }
@@ -197,6 +200,7 @@ export class Agent {
       const seen = Atomics.load(words, this.#bell);
       this.#drain();
       if (this.#waiters.size === 0 && this.#watchers.size === 0) break;
+      Atomics.store(words, this.#asleep, 1);
       const change = Atomics.waitAsync(words, this.#bell, seen);
       if (change.async) {
         change.value.then(this.#hear);

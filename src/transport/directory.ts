@@ -7,7 +7,7 @@
  *
  * ```
  * words 0…15          header: high-water mark of slots, count of deaths, tickets, the node allocator
- * 16 words per slot   id · state · bell · inbox · kill · exit code · parent · pid
+ * 16 words per slot   id · state · bell · inbox · kill · exit code · parent · pid · asleep
  * 8 words per node    agent · state · next · previous · inbox link · owner · value
  * ```
  *
@@ -45,6 +45,7 @@ const KILL = 4;
 const EXIT_CODE = 5;
 const PARENT = 6;
 const PID = 7;
+const ASLEEP = 8;
 
 const FREE = 0;
 const ALIVE = 1;
@@ -199,7 +200,7 @@ export class Directory {
     const high = Atomics.load(words, HIGH_WATER);
     for (let slot = 0; slot < high; slot++) {
       const other = SLOTS_BASE + slot * SLOT_WORDS;
-      if (Atomics.load(words, other + STATE) === ALIVE) this.#ring(other);
+      if (Atomics.load(words, other + STATE) === ALIVE) this.#alarm(other);
     }
     return true;
   }
@@ -214,7 +215,7 @@ export class Directory {
     const at = this.#slot(id);
     if (Atomics.load(this.words, at + ID) !== id) return;
     Atomics.store(this.words, at + KILL, code);
-    this.#ring(at);
+    this.#alarm(at);
   }
 
   /** The code that {@link condemn} left for the agent; 0 for none. */
@@ -227,7 +228,22 @@ export class Directory {
     return this.#slot(id) + BELL;
   }
 
+  /** The word index of an agent's flag that it sleeps, or is about to: set by the agent before it waits on its bell. */
+  asleep(id: number): number {
+    return this.#slot(id) + ASLEEP;
+  }
+
+  // A notify takes a mutex that the whole program shares, and wakes an event loop by a system call: it is only made
+  // for who sleeps, and once. An agent that is about to sleep sets its flag and then finds the bell changed.
   #ring(slotAt: number): void {
+    const { words } = this;
+    Atomics.add(words, slotAt + BELL, 1);
+    if (Atomics.load(words, slotAt + ASLEEP) === 0) return;
+    if (Atomics.exchange(words, slotAt + ASLEEP, 0) !== 0) Atomics.notify(words, slotAt + BELL);
+  }
+
+  // Notifies in any case: whoever took the flag down may have died before it did.
+  #alarm(slotAt: number): void {
     Atomics.add(this.words, slotAt + BELL, 1);
     Atomics.notify(this.words, slotAt + BELL);
   }

@@ -280,6 +280,15 @@ export class SharedLane implements Lane {
     });
   }
 
+  /** Puts a value back that was taken on behalf of a process which died before it had it. */
+  restore(value: unknown): void {
+    const frame = this.#pack(value, {});
+    this.#locked(() => {
+      this.#ring.unshift(frame.bytes, frame.ticket);
+      this.#grantTakers();
+    });
+  }
+
   /** Values that were put and not finished with. */
   get unfinished(): number {
     return Atomics.load(this.words, this.#at + UNFINISHED);

@@ -11,6 +11,8 @@
  * POST id object method args    ──▶ invoke, no answer but a failure, which nobody can catch any more              CONTROL message: between the two rooms above
  * ```
  *
+ * An answer that can be undone (an item taken) asks for a RECEIPT; without one, at the end of the link, it is.
+ *
  * Requests start in the order they were sent. When a link ends, every pending request rejects with the reason.
  */
 
@@ -33,6 +35,8 @@ export interface Caller {
 export interface Exportable {
   /** Does what a {@link RemoteCore} was asked. */
   invoke(method: string, args: readonly unknown[], caller: Caller): unknown;
+  /** Takes back what `invoke` did, because its answer never arrived. Objects that have it get receipts for answers. */
+  undo?(method: string, answer: unknown): void;
   /** A small value that goes along with each answer, for what the other side must know without asking. */
   mirror?(): unknown;
 }
@@ -43,6 +47,7 @@ const FAILURE = 2;
 const CANCEL = 3;
 const POST = 4;
 const CONTROL = 5;
+const RECEIPT = 6;
 
 /** The request that every object answers, with nothing but its mirror. */
 const LOOK = "look";
@@ -64,6 +69,8 @@ export class Link {
   readonly #mirrors = new Map<number, unknown>();
   readonly #pending = new Map<number, Pending>();
   readonly #running = new Map<number, AbortController>();
+  /** Answers whose receipt is not there yet, oldest first. */
+  readonly #unconfirmed = new Map<number, () => void>();
   /** Called with each message that the other side sent with {@link Link.control}. */
   onControl: ((message: { kind: string }) => void) | undefined;
   #next = 1;
@@ -163,6 +170,7 @@ export class Link {
         const pending = this.#pending.get(message[1] as number);
         if (pending === undefined) break;
         if (message[3] !== undefined) this.#mirrors.set(pending.object, message[3]);
+        if (message[4] === true) this.#send(this.#pack([RECEIPT, message[1]]));
         pending.resolve(message[2]);
         break;
       }
@@ -176,6 +184,9 @@ export class Link {
       }
       case CANCEL:
         this.#running.get(message[1] as number)?.abort();
+        break;
+      case RECEIPT:
+        this.#unconfirmed.delete(message[1] as number);
         break;
       case CONTROL:
         this.onControl?.(message[1] as { kind: string });
@@ -198,6 +209,9 @@ export class Link {
     this.#ended = reason;
     for (const pending of [...this.#pending.values()]) pending.reject(reason);
     for (const running of this.#running.values()) running.abort(reason);
+    // The youngest first, since each goes back to the front.
+    for (const undo of [...this.#unconfirmed.values()].reverse()) undo();
+    this.#unconfirmed.clear();
     this.#exports.clear();
     this.#numbers.clear();
   }
@@ -211,7 +225,13 @@ export class Link {
       const object = this.exported(number);
       const caller = { agent: this.peer, signal: running.signal };
       const value = method === LOOK ? undefined : await object.invoke(method, args, caller);
-      answer = this.#pack([RESPONSE, id, value, object.mirror?.()]);
+      const undoable = object.undo !== undefined && method !== LOOK;
+      answer = this.#pack([RESPONSE, id, value, object.mirror?.(), undoable]);
+      if (undoable) {
+        const undo = () => object.undo!(method, value);
+        if (this.#ended === undefined) this.#unconfirmed.set(id, undo);
+        else undo();
+      }
     } catch (error) {
       answer = this.#packFailure(id, error);
     }

@@ -2,7 +2,16 @@
 
 import { PicklingError } from "../base/errors.ts";
 import { encode, type EncodeOptions } from "./codec.ts";
-import { ENDED, type Lane, noSyncHere, NOTHING, type PutResult, SHUT, type Taken } from "./lane.ts";
+import {
+  ENDED,
+  type Lane,
+  noSyncHere,
+  NOTHING,
+  type PutResult,
+  type SharedLane,
+  SHUT,
+  type Taken,
+} from "./lane.ts";
 import type { Caller, Link } from "./remote.ts";
 
 const WORDS: Readonly<Record<string, symbol>> = { nothing: NOTHING, shut: SHUT, ended: ENDED };
@@ -28,6 +37,11 @@ export function invokeLane(lane: Lane, method: string, args: readonly unknown[],
     default:
       throw new TypeError(`Cannot call ${method}() of a lane`);
   }
+}
+
+/** Takes back an answer of {@link invokeLane} that never arrived: what was taken is put back where it was. */
+export function undoLane(lane: SharedLane, method: string, answer: unknown): void {
+  if (method === "take" && Array.isArray(answer)) lane.restore(answer[0]);
 }
 
 /** How a {@link RemoteLane} reaches its home: through the core of the handle that it belongs to. */

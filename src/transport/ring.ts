@@ -126,6 +126,16 @@ export class Ring {
     return out.subarray(0, length);
   }
 
+  /** Puts a frame before all others. Rare, so it may cost a copy of everything. */
+  unshift(payload: Uint8Array, ticket: number): void {
+    const frames: [Uint8Array, number][] = [[payload, ticket]];
+    while (this.count > 0) {
+      const next = this.peekTicket();
+      frames.push([this.shift().slice(), next]);
+    }
+    for (const [bytes, its] of frames) this.push(bytes, its);
+  }
+
   /** Forgets every frame; returns how many there were. */
   clear(): number {
     const words = this.#words;
