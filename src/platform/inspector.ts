@@ -7,7 +7,7 @@ export async function compiledIn(target: unknown): Promise<string | undefined> {
   try {
     session.connect();
   } catch {
-    return undefined; // without --allow-sys=inspector
+    return undefined; // without --allow-sys
   }
   const key = `multiprocessing ${crypto.randomUUID()}`;
   const holder = globalThis as unknown as Record<string, unknown>;

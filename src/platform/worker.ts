@@ -15,12 +15,23 @@ import { afterMs } from "./runtime.ts";
 import { threads } from "./threads.ts";
 import { requestWebLock } from "./web_lock.ts";
 
+/** Under this name a worker finds the messages that came before it could listen. */
+export const EARLY_MESSAGES = "multiprocessing: early messages";
+
 /** How long a worker has to leave by itself before force is used. */
 export const GRACE_MS = 100;
 
-/** What a worker's first message tells it; everything else follows over the line. */
-const BOOT = (bootUrl: string) =>
-  new URL(`data:text/javascript,${encodeURIComponent(`await import(${JSON.stringify(bootUrl)});`)}`);
+/**
+ * The entry of every worker. Deno drops what is posted to a worker that does not listen yet, and our modules take a
+ * while to load; so the entry listens first and keeps what comes for them.
+ */
+const entry = (bootUrl: string) => {
+  const source = `const { parentPort } = process.getBuiltinModule("node:worker_threads");` +
+    `const early = globalThis[Symbol.for(${JSON.stringify(EARLY_MESSAGES)})] = [];` +
+    `parentPort.on("message", early.keep = (message) => early.push(message));` +
+    `await import(${JSON.stringify(bootUrl)});`;
+  return new URL(`data:text/javascript,${encodeURIComponent(source)}`);
+};
 
 /** A worker thread, from its creator's side. */
 export class WorkerThread {
@@ -36,7 +47,7 @@ export class WorkerThread {
 
   constructor(bootUrl: string) {
     this.#beacon = `multiprocessing-${crypto.randomUUID()}`;
-    this.#worker = new (threads().Worker)(BOOT(bootUrl), { workerData: { beacon: this.#beacon } });
+    this.#worker = new (threads().Worker)(entry(bootUrl), { workerData: { beacon: this.#beacon } });
     this.#worker.on("message", (message) => this.onMessage?.(message));
     // The worker reports its own errors; what arrives here besides is the end of a worker out of memory.
     this.#worker.on("error", () => {});

@@ -3,6 +3,7 @@
 import process from "node:process";
 import { parentPort, workerData } from "node:worker_threads";
 import { requestWebLock } from "./web_lock.ts";
+import { EARLY_MESSAGES } from "./worker.ts";
 
 let releaseBeacon: (() => void) | undefined;
 
@@ -27,9 +28,13 @@ export function postToCreator(message: { kind: string }, transfer: Transferable[
   parentPort!.postMessage(message, transfer as never);
 }
 
-/** Receives the messages of the creator. */
+/** Receives the messages of the creator, those first that came before anybody listened. */
 export function onCreatorMessage(receive: (message: { kind: string }) => void): void {
+  type Early = { kind: string }[] & { keep: (message: { kind: string }) => void };
+  const early = (globalThis as unknown as Record<symbol, Early>)[Symbol.for(EARLY_MESSAGES)]!;
+  parentPort!.off("message", early.keep);
   parentPort!.on("message", receive);
+  early.forEach(receive);
 }
 
 /** Makes the globals of a worker what a module written for the main thread expects. */
