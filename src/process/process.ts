@@ -206,6 +206,7 @@ export class Process<A extends unknown[] = unknown[]> implements AsyncDisposable
     const addresses = sources.map((source) => addressOf(source, this.#site));
     const { directory, id, isHub } = thisAgent();
     const agent = directory.enroll(id);
+    let pid = 0; // an operating-system process knows its own
     try {
       const spawn = this.#method === "spawn";
       const order = (pack: EncodeOptions): [Order, Transferable[]] => {
@@ -217,7 +218,7 @@ export class Process<A extends unknown[] = unknown[]> implements AsyncDisposable
         const [fields, fieldsMoved] = this.#packed({ ...this }, { ...pack, root: "this" });
         return [{
           agent,
-          identity: this.#identity(parent, directory.pid(agent)),
+          identity: this.#identity(parent, pid),
           kind: subclass ? "subclass" : "target",
           addresses,
           args,
@@ -226,10 +227,7 @@ export class Process<A extends unknown[] = unknown[]> implements AsyncDisposable
         }, [...argsMoved, ...fieldsMoved]];
       };
       if (!spawn) {
-        directory.setPid(
-          agent,
-          FIRST_WORKER_PID + osProcessId() * WORKERS_PER_PROCESS + directory.childNumber(),
-        );
+        pid = FIRST_WORKER_PID + osProcessId() * WORKERS_PER_PROCESS + directory.childNumber();
         startWorker(...order({ context: { destination: agent } }));
       } else if (isHub) {
         const link = newLink(agent);
@@ -243,6 +241,7 @@ export class Process<A extends unknown[] = unknown[]> implements AsyncDisposable
       throw error;
     }
     this.#agent = agent;
+    this.#pid = pid || undefined;
     this.#state = "running";
     sought.set(agent, { sources, fail: (error) => this.#failure = error });
     this.#sentinel = this.#watch();

@@ -47,8 +47,18 @@ export function claim(agent: Agent, ticket: number): Promise<unknown[]> {
   });
 }
 
-/** As {@link claim}, blocking. Not on the hub, whose event loop brings the deposits. */
+/** Whether {@link claimSync} works for the ticket: on the hub the event loop brings the deposits of others. */
+export function claimable(agent: Agent, ticket: number): boolean {
+  return !agent.isHub || deposits.has(ticket);
+}
+
+/** As {@link claim}, blocking. */
 export function claimSync(agent: Agent, ticket: number): unknown[] {
+  if (agent.isHub) {
+    const attachments = deposits.get(ticket)!;
+    deposits.delete(ticket);
+    return attachments;
+  }
   const { port1, port2 } = new (threads().MessageChannel)();
   const bell = new Int32Array(new SharedArrayBuffer(4));
   const message = { kind: "claim", ticket, port: port2, bell };

@@ -20,7 +20,7 @@ import { RuntimeError } from "../base/errors.ts";
 import type { Agent, Outcome } from "./agent.ts";
 import { thisAgent } from "./agent.ts";
 import { decode, encode, type EncodeOptions, type Packed } from "./codec.ts";
-import { claim, claimSync, deposit } from "./courier.ts";
+import { claim, claimable, claimSync, deposit } from "./courier.ts";
 import { enter, leave } from "./guard.ts";
 import { Ring, RING_WORDS } from "./ring.ts";
 import { newRingMemory } from "./ring.ts";
@@ -226,17 +226,17 @@ export class SharedLane implements Lane {
   }
 
   takeSync(ms: number): Taken {
-    let frame = this.#tryTake();
+    let frame = this.#tryTake(true);
     if (frame === NOTHING && ms > 0) {
-      if (this.#spin.until(this.#somethingThere)) frame = this.#tryTake();
+      if (this.#spin.until(this.#somethingThere)) frame = this.#tryTake(true);
       const end = performance.now() + ms;
       while (frame === NOTHING) {
-        const node = this.#queueUp(this.#takers, () => frame = this.#shift());
+        const node = this.#queueUp(this.#takers, () => frame = this.#shift(true));
         if (node === 0) break;
         const forget = this.#agent.onDeath(this.#revise);
         const outcome = this.#agent.waitSync(node, end - performance.now());
         forget();
-        this.#collect(this.#takers, node, outcome, () => frame = this.#shift());
+        this.#collect(this.#takers, node, outcome, () => frame = this.#shift(true));
         if (outcome === "timeout") break;
       }
     }
@@ -396,11 +396,10 @@ export class SharedLane implements Lane {
     }
   }
 
-  #tryTake(): Frame | Nothing {
-    // Outside the guard first: an empty lane is the common case of a poll.
+  #tryTake(sync = false): Frame | Nothing {
     enter(this.#agent, this.words, this.#at + GUARD);
     try {
-      return this.#shift();
+      return this.#shift(sync);
     } finally {
       leave(this.words, this.#at + GUARD);
     }
@@ -418,7 +417,7 @@ export class SharedLane implements Lane {
   }
 
   /** Under the guard: takes the first frame that is not somebody else's already. */
-  #shift(): Frame | Nothing {
+  #shift(sync = false): Frame | Nothing {
     const count = this.#ring.count;
     if (count <= this.#takers.granted) {
       if (count === 0 && this.isShut) return SHUT;
@@ -426,6 +425,12 @@ export class SharedLane implements Lane {
       return NOTHING;
     }
     const ticket = this.#ring.peekTicket();
+    if (sync && ticket !== 0 && !claimable(this.#agent, ticket)) {
+      throw new RuntimeError(
+        "Cannot take this item by a blocking call on the main thread: its event loop has to bring what the item " +
+          "carries; use the async form (nothing was taken)",
+      );
+    }
     const bytes = this.#ring.shift();
     this.#grantPutters();
     return { bytes, ticket };
@@ -472,8 +477,8 @@ export class SharedLane implements Lane {
       if (list.depart(node) || outcome === "granted") attempt();
     } finally {
       leave(this.words, this.#at + GUARD);
+      this.#agent.freeNode(node);
     }
-    this.#agent.freeNode(node);
   }
 }
 
