@@ -69,6 +69,11 @@ export function invokePermit(
 
 const UNKNOWN: PermitMirror = [0, Infinity];
 
+// Several processes may reach a lock by the same relay, and are one agent to its home then: a number of our own
+// keeps our tasks and theirs apart.
+const OWN_TASKS = crypto.getRandomValues(new Int32Array(1))[0]!;
+const abroad = (task: number) => OWN_TASKS + task | 0;
+
 /** A permit of another operating-system process. */
 export class RemotePermit extends RemoteCore implements Permit {
   #abandoned = false;
@@ -85,7 +90,7 @@ export class RemotePermit extends RemoteCore implements Permit {
   async acquire(ms: number, signal?: AbortSignal): Promise<boolean> {
     signal?.throwIfAborted();
     const task = currentTask();
-    const [got, abandoned] = await this.ask("acquire", [ms, task], signal) as [boolean, boolean];
+    const [got, abandoned] = await this.ask("acquire", [ms, abroad(task)], signal) as [boolean, boolean];
     if (got) this.#held.set(task, (this.#held.get(task) ?? 0) + 1);
     this.#abandoned ||= abandoned;
     return got;
@@ -102,7 +107,7 @@ export class RemotePermit extends RemoteCore implements Permit {
     if (held > 0) this.#held.set(task, held - 1);
     else this.refuseRelease();
     this.#released++;
-    this.tell("release", [task]);
+    this.tell("release", [abroad(task)]);
   }
 
   /** Throws if a release by this task, which holds nothing, is one too many. */
