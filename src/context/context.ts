@@ -3,6 +3,8 @@ import { Connection, Pipe } from "../ipc/connection.ts";
 import { JoinableQueue } from "../ipc/joinable_queue.ts";
 import { Queue } from "../ipc/queue.ts";
 import { SimpleQueue } from "../ipc/simple_queue.ts";
+import { RawArray, SharedArray } from "../memory/shared_array.ts";
+import { RawValue, Value } from "../memory/value.ts";
 import type { StartMethod } from "../process/hub.ts";
 import {
   activeChildren,
@@ -55,6 +57,16 @@ export interface Context {
   readonly Event: typeof Event;
   /** See {@link Barrier}. */
   readonly Barrier: typeof Barrier;
+  /** See {@link Value}. */
+  readonly Value: typeof Value;
+  /** See {@link SharedArray}. */
+  readonly Array: typeof SharedArray;
+  /** See {@link SharedArray}. */
+  readonly SharedArray: typeof SharedArray;
+  /** See {@link RawValue}. */
+  readonly RawValue: typeof RawValue;
+  /** See {@link RawArray}. */
+  readonly RawArray: typeof RawArray;
   /** See {@link currentProcess}. */
   readonly currentProcess: typeof currentProcess;
   /** See {@link parentProcess}. */
@@ -94,6 +106,11 @@ const shared = {
   Condition,
   Event,
   Barrier,
+  Value,
+  Array: SharedArray,
+  SharedArray,
+  RawValue,
+  RawArray,
   currentProcess,
   parentProcess,
   activeChildren,

@@ -53,9 +53,6 @@ export class SharedQueue implements QueueCore {
 /** A queue of another operating-system process. */
 export class RemoteQueue extends RemoteCore implements QueueCore {
   readonly lane: Lane;
-  // Values finished with here since the mirror came that says how many are not.
-  #finished = 0;
-  #as: unknown;
 
   constructor(link: Link, number: number) {
     super(link, number);
@@ -64,12 +61,7 @@ export class RemoteQueue extends RemoteCore implements QueueCore {
       ask: (method, args, signal) => this.ask(method, args, signal),
       tell: (method, args) => this.tell(method, args),
       count: () => (this.glance() as Mirror | undefined ?? NONE)[0],
-      taskDone: () => {
-        const mirror = this.mirror() as Mirror | undefined ?? NONE;
-        if (mirror !== this.#as) this.#finished = 0;
-        this.#as = mirror;
-        return this.#finished++ < mirror[2];
-      },
+      taskDone: () => (this.mirror() as Mirror | undefined ?? NONE)[2] > this.unseen,
     });
   }
 

@@ -79,9 +79,7 @@ export class RemotePermit extends RemoteCore implements Permit {
   #abandoned = false;
   // What this process holds, by task, so that a release too many fails here as it does at home.
   readonly #held = new Map<number, number>();
-  // Releases since the mirror came that says how many permits are free.
-  #released = 0;
-  #as: unknown;
+  #everHeld = false;
 
   tryAcquire(): boolean {
     return false; // never without asking
@@ -92,6 +90,7 @@ export class RemotePermit extends RemoteCore implements Permit {
     const task = currentTask();
     const [got, abandoned] = await this.ask("acquire", [ms, abroad(task)], signal) as [boolean, boolean];
     if (got) this.#held.set(task, (this.#held.get(task) ?? 0) + 1);
+    this.#everHeld ||= got;
     this.#abandoned ||= abandoned;
     return got;
   }
@@ -103,17 +102,16 @@ export class RemotePermit extends RemoteCore implements Permit {
   release(): void {
     const task = currentTask();
     const held = this.#held.get(task) ?? 0;
-    void this.#known; // forgets releases that the last answer counts already
     if (held > 0) this.#held.set(task, held - 1);
     else this.refuseRelease();
-    this.#released++;
     this.tell("release", [abroad(task)]);
   }
 
   /** Throws if a release by this task, which holds nothing, is one too many. */
   protected refuseRelease(): void {
+    // What a process knows that never held it may be old: somebody else may hold it by now. Home will say.
     const [free, most] = this.#known;
-    if (free >= most) throw notAcquired();
+    if (this.#everHeld && free >= most) throw notAcquired();
   }
 
   locked(): boolean {
@@ -148,10 +146,8 @@ export class RemotePermit extends RemoteCore implements Permit {
 
   /** As of the last answer, and what this process has released since. */
   get #known(): PermitMirror {
-    const mirror = this.glance() as PermitMirror | undefined ?? UNKNOWN;
-    if (mirror !== this.#as) this.#released = 0;
-    this.#as = mirror;
-    return [mirror[0] + this.#released, mirror[1]];
+    const [free, most] = this.glance() as PermitMirror | undefined ?? UNKNOWN;
+    return [free + this.unseen, most];
   }
 }
 

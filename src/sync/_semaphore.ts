@@ -11,6 +11,7 @@
  */
 
 import { ValueError } from "../base/errors.ts";
+import { wholeNumber } from "../base/options.ts";
 import { type Agent, thisAgent } from "../transport/agent.ts";
 import { SLOT_LIMIT, slotOf } from "../transport/directory.ts";
 import { enter, leave } from "../transport/guard.ts";
@@ -45,6 +46,10 @@ export class SharedSemaphore implements ServedPermit {
 
   /** A new one with `value` permits. */
   static create(value: number, bounded: boolean): SharedSemaphore {
+    wholeNumber("value of a semaphore", value, 0);
+    if (value > MOST_PERMITS) {
+      throw new ValueError(`Cannot use ${value} as value of a semaphore: it counts to ${MOST_PERMITS}`);
+    }
     const words = new Int32Array(new SharedArrayBuffer(WORDS * 4));
     words[FREE] = value;
     words[INITIAL] = value;
@@ -96,14 +101,14 @@ export class SharedSemaphore implements ServedPermit {
       this.#refuseTooMany(free & ~IN_LINE);
       if (free >= IN_LINE) break;
       if (Atomics.compareExchange(words, FREE, free, free + 1) !== free) continue;
-      this.#note(agent, -1);
+      this.#noteGiven(agent);
       return;
     }
     enter(this.#agent, words, GUARD);
     try {
       this.#refuseTooMany(words[FREE]! & ~IN_LINE);
       this.#takeFromDead();
-      this.#note(agent, -1);
+      this.#noteGiven(agent);
       this.#give(1);
     } finally {
       leave(words, GUARD);
@@ -115,7 +120,8 @@ export class SharedSemaphore implements ServedPermit {
   }
 
   value(): number {
-    return Atomics.load(this.words, FREE) & ~IN_LINE;
+    if (this.#anyDead()) this.#recover();
+    return this.#free;
   }
 
   abandoned(): boolean {
@@ -149,6 +155,10 @@ export class SharedSemaphore implements ServedPermit {
     }
   }
 
+  get #free(): number {
+    return Atomics.load(this.words, FREE) & ~IN_LINE;
+  }
+
   get #most(): number {
     return this.words[BOUNDED] === 1 ? this.words[INITIAL]! : MOST_PERMITS;
   }
@@ -158,7 +168,7 @@ export class SharedSemaphore implements ServedPermit {
       const free = Atomics.load(this.words, FREE);
       if (free === 0 || free >= IN_LINE) return false;
       if (Atomics.compareExchange(this.words, FREE, free, free - 1) !== free) continue;
-      this.#note(owner, 1);
+      this.#noteTaken(owner);
       return true;
     }
   }
@@ -173,7 +183,7 @@ export class SharedSemaphore implements ServedPermit {
         const count = free & ~IN_LINE;
         if (count > 0 && this.#line.idle) {
           if (Atomics.compareExchange(words, FREE, free, count - 1) !== free) continue;
-          this.#note(owner, 1);
+          this.#noteTaken(owner);
           return 0;
         }
         if (Atomics.compareExchange(words, FREE, free, free | IN_LINE) !== free) continue;
@@ -202,7 +212,7 @@ export class SharedSemaphore implements ServedPermit {
       if (node === 0) break;
       const owner = ownerOf(this.#agent, node);
       // The process it was for is dead; whoever waits on its behalf will see that. The permit stays here.
-      if (this.#agent.directory.alive(owner)) this.#note(owner, 1);
+      if (this.#agent.directory.alive(owner)) this.#noteTaken(owner);
       else permits++;
     }
     if (this.#line.idle) Atomics.and(this.words, FREE, ~IN_LINE);
@@ -233,7 +243,7 @@ export class SharedSemaphore implements ServedPermit {
         words[at + 1] = 0;
       }
     }
-    const missing = words[INITIAL]! - this.value() - held;
+    const missing = words[INITIAL]! - this.#free - held;
     const back = Math.min(dead, Math.max(0, missing));
     if (back === 0) return;
     Atomics.store(words, ABANDONED, 1);
@@ -251,8 +261,8 @@ export class SharedSemaphore implements ServedPermit {
     return HOLDERS + 2 * this.#agent.directory.highWater;
   }
 
-  /** Notes what an agent took or gave. Under the guard only after {@link SharedSemaphore.#takeFromDead}. */
-  #note(agent: number, change: number): void {
+  /** Notes that an agent took a permit. Under the guard only after {@link SharedSemaphore.#takeFromDead}. */
+  #noteTaken(agent: number): void {
     const { words } = this;
     const at = HOLDERS + 2 * slotOf(agent);
     if (words[at] !== agent) {
@@ -261,6 +271,21 @@ export class SharedSemaphore implements ServedPermit {
       words[at + 1] = 0;
       Atomics.store(words, at, agent);
     }
-    Atomics.add(words, at + 1, change);
+    Atomics.add(words, at + 1, 1);
+  }
+
+  /** Notes that an agent gave a permit back: one of its own, or else one that somebody else had taken. */
+  #noteGiven(agent: number): void {
+    const own = HOLDERS + 2 * slotOf(agent);
+    if (this.words[own] === agent && this.#takeOff(own)) return;
+    for (let at = HOLDERS; at < this.#usedWords; at += 2) if (this.#takeOff(at)) return;
+  }
+
+  #takeOff(at: number): boolean {
+    for (;;) {
+      const held = Atomics.load(this.words, at + 1);
+      if (held <= 0) return false;
+      if (Atomics.compareExchange(this.words, at + 1, held, held - 1) === held) return true;
+    }
   }
 }

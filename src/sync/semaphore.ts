@@ -1,6 +1,5 @@
 /** Semaphore and BoundedSemaphore: so many holders at a time, across processes. */
 
-import { wholeNumber } from "../base/options.ts";
 import { offer } from "../transport/arriving.ts";
 import { SharedSemaphore } from "./_semaphore.ts";
 import { Lock, lockTravels, permitOf } from "./lock.ts";
@@ -37,7 +36,7 @@ export class Semaphore extends Lock {
    * @throws {ValueError} If `value` is not a whole number of at least 0.
    */
   constructor(value: number = 1) {
-    offer(() => SharedSemaphore.create(wholeNumber("value of a semaphore", value, 0), false));
+    offer(() => SharedSemaphore.create(value, false));
     super();
   }
 
@@ -69,7 +68,7 @@ export class BoundedSemaphore extends Semaphore {
    * @throws {ValueError} If `value` is not a whole number of at least 0.
    */
   constructor(value: number = 1) {
-    offer(() => SharedSemaphore.create(wholeNumber("value of a semaphore", value, 0), true));
+    offer(() => SharedSemaphore.create(value, true));
     super(value);
   }
 }

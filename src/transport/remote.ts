@@ -67,6 +67,10 @@ export class Link {
   readonly #numbers = new Map<Exportable, number>();
   readonly #imports = new Map<number, WeakRef<RemoteCore>>();
   readonly #mirrors = new Map<number, unknown>();
+  /** Per imported object: posts we sent, less those that its last mirror counts in. */
+  readonly #unseen = new Map<number, number>();
+  /** Per exported object: posts served since its last mirror was sent. */
+  readonly #served = new Map<number, number>();
   readonly #pending = new Map<number, Pending>();
   readonly #running = new Map<number, AbortController>();
   /** Answers whose receipt is not there yet, oldest first. */
@@ -120,6 +124,11 @@ export class Link {
     return this.#mirrors.get(number);
   }
 
+  /** How many posts to an object its last mirror does not know of yet. */
+  unseen(number: number): number {
+    return this.#unseen.get(number) ?? 0;
+  }
+
   /** Asks the other side. The caller's event loop stays up until the answer is there. */
   call(object: number, method: string, args: readonly unknown[], signal?: AbortSignal): Promise<unknown> {
     if (this.#ended !== undefined) return Promise.reject(this.#ended);
@@ -146,6 +155,7 @@ export class Link {
 
   /** Tells the other side, without answer. */
   post(object: number, method: string, args: readonly unknown[]): void {
+    this.#unseen.set(object, this.unseen(object) + 1);
     if (this.#ended === undefined) this.#send(this.#pack([POST, this.#next++, object, method, args]));
   }
 
@@ -170,6 +180,7 @@ export class Link {
         const pending = this.#pending.get(message[1] as number);
         if (pending === undefined) break;
         if (message[3] !== undefined) this.#mirrors.set(pending.object, message[3]);
+        this.#unseen.set(pending.object, this.unseen(pending.object) - (message[5] as number));
         if (message[4] === true) this.#send(this.#pack([RECEIPT, message[1]]));
         pending.resolve(message[2]);
         break;
@@ -193,8 +204,10 @@ export class Link {
         break;
       case POST: {
         const caller = { agent: this.peer, signal: new AbortController().signal };
+        const number = message[2] as number;
+        this.#served.set(number, (this.#served.get(number) ?? 0) + 1);
         try {
-          this.exported(message[2] as number).invoke(message[3] as string, message[4] as unknown[], caller);
+          this.exported(number).invoke(message[3] as string, message[4] as unknown[], caller);
         } catch (error) {
           this.#send(this.#packFailure(message[1] as number, error));
         }
@@ -226,7 +239,8 @@ export class Link {
       const caller = { agent: this.peer, signal: running.signal };
       const value = method === LOOK ? undefined : await object.invoke(method, args, caller);
       const undoable = object.undo !== undefined && method !== LOOK;
-      answer = this.#pack([RESPONSE, id, value, object.mirror?.(), undoable]);
+      answer = this.#pack([RESPONSE, id, value, object.mirror?.(), undoable, this.#served.get(number) ?? 0]);
+      this.#served.delete(number);
       if (undoable) {
         const undo = () => object.undo!(method, value);
         if (this.#ended === undefined) this.#unconfirmed.set(id, undo);
@@ -264,6 +278,11 @@ export abstract class RemoteCore implements Exportable {
   constructor(link: Link, number: number) {
     this.link = link;
     this.number = number;
+  }
+
+  /** How many of our posts the last mirror does not know of yet. */
+  protected get unseen(): number {
+    return this.link.unseen(this.number);
   }
 
   /** The last mirror that came from home, for a caller who cannot wait; asks for a newer one. */

@@ -54,7 +54,7 @@ export interface Wire {
   tell(method: string, args: readonly unknown[]): void;
   /** Values in the lane, as of the last answer. */
   count(): number;
-  /** Takes one off those not finished with, as of the last answer; `false` if there is none. */
+  /** Whether some value is not finished with, as of the last answer and what was told since. */
   taskDone?(): boolean;
 }
 
