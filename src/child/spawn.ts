@@ -7,7 +7,7 @@
 
 import "../../mod.ts"; // every class that travels is known before anything arrives
 import "../socketserver/mod.ts";
-import { connectToCreator } from "../platform/command.ts";
+import { connectToCreator, dieWithCreator } from "../platform/command.ts";
 import { importModule } from "../platform/modules.ts";
 import { exitNow, mainModule, osProcessId, setExitCode } from "../platform/runtime.ts";
 import { catchUncaught, obey, report } from "../process/child_side.ts";
@@ -17,6 +17,7 @@ import { thisAgent } from "../transport/agent.ts";
 import { dispatch, type Line } from "../transport/hub_line.ts";
 import { Link } from "../transport/remote.ts";
 
+dieWithCreator();
 const socket = await connectToCreator();
 // The creator is an agent to us, too: it can hold an end of a pipe that was made here.
 const link = new Link(thisAgent().directory.enroll(0), (bytes) => socket.send(bytes));
