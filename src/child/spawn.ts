@@ -39,7 +39,8 @@ becomeProcess({ ...order.identity, pid: osProcessId() });
 catchUncaught(exitNow);
 try {
   await whileImporting(() => importModule(mainModule()!));
-  setExitCode(await obey({ ...order, identity: { ...order.identity, pid: osProcessId() } }, line, link));
+  const code = await obey({ ...order, identity: { ...order.identity, pid: osProcessId() } }, line, link);
+  if (code !== 0) setExitCode(code);
 } catch (error) {
   report(error);
   setExitCode(1);

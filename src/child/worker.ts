@@ -36,7 +36,8 @@ async function run({ directory, order }: { directory: SharedArrayBuffer; order: 
   connectHub(line);
   becomeProcess(order.identity);
   catchUncaught(exitNow);
-  setThreadExitCode(await obey(order, line));
+  const code = await obey(order, line);
+  if (code !== 0) setThreadExitCode(code);
   leaveWhenIdle();
 }
 

@@ -3,17 +3,17 @@
  *
  * ```
  * block:  lane 0 (end 0 ─▶ end 1) · lane 1 (end 1 ─▶ end 0) · holders of end 0 · holders of end 1
- * holders: how many entries were ever used · entries
- * entry:   the holder's agent id, or IN_FLIGHT, or 0 · flags: used, handed on
+ * holders: guard · copies in flight to nobody knows whom · how many entries were ever used · entries
+ * entry:   the holder's agent id, or 0 · flags: used, handed on · how many Connections it has there
  * ```
  *
- * Each Connection object has an entry. An end is gone when no entry of it counts any more. Entries of dead agents
- * do not count. Nor does a copy that was handed on and never used: where CPython needs the parent to close its copy
+ * An end is gone when no entry of it counts any more and none is in flight. Entries of dead agents do not count. Nor does a copy that was handed on and never used: where CPython needs the parent to close its copy
  * of the child's end, or else waits for ever for a dead child, here the copy matters only once it is used.
  */
 
 import { RuntimeError } from "../base/errors.ts";
 import { thisAgent } from "../transport/agent.ts";
+import * as guard from "../transport/guard.ts";
 import { type Ends, type Lane, LANE_WORDS, SharedLane } from "../transport/lane.ts";
 import type { PackContext, UnpackContext } from "../transport/registry.ts";
 import { type Caller, type Exportable, type Link, RemoteCore } from "../transport/remote.ts";
@@ -38,14 +38,18 @@ export interface PipeEnd extends Exportable {
 const UNREAD_BYTES = 1024 * 1024;
 
 const ENTRIES = 64;
-const USED_ENTRIES = 0;
-const FIRST_ENTRY = 1;
-const ENTRY_WORDS = 2;
+const GUARD = 0;
+const IN_FLIGHT = 1;
+const USED_ENTRIES = 2;
+const FIRST_ENTRY = 3;
+const ENTRY_WORDS = 3;
 const FLAGS = 1;
+const CONNECTIONS = 2;
 const HOLDERS_WORDS = FIRST_ENTRY + ENTRIES * ENTRY_WORDS;
 const BLOCK_WORDS = 2 * LANE_WORDS + 2 * HOLDERS_WORDS;
 
-const IN_FLIGHT = -1;
+/** Instead of a holder: whoever takes the message. */
+const UNKNOWN = -1;
 /** The holder has sent or received there. */
 const USED = 1;
 /** The holder has passed the end on. */
@@ -55,7 +59,7 @@ type Side = 0 | 1;
 const MODES = ["duplex", "read", "write"] as const;
 
 /** The payload of an end within the program. */
-type Payload = [words: number, rings: [number, number], side: Side, entry: number, mode: number];
+export type EndPayload = [words: number, rings: [number, number], side: Side, entry: number, mode: number];
 
 /** Makes both ends of a pipe. With `duplex: false` the first only reads and the second only writes. */
 export function newPipe(duplex: boolean): [SharedEnd, SharedEnd] {
@@ -75,25 +79,43 @@ type Rings = [SharedArrayBuffer, SharedArrayBuffer];
 const holdersAt = (side: Side) => 2 * LANE_WORDS + side * HOLDERS_WORDS;
 const entryAt = (side: Side, entry: number) => holdersAt(side) + FIRST_ENTRY + entry * ENTRY_WORDS;
 
-/** Enters a holder; returns its entry. */
+/** Enters a holder, or one more Connection of it; returns its entry. */
 function enter(words: Int32Array<SharedArrayBuffer>, side: Side, holder: number): number {
-  const { directory } = thisAgent();
+  const agent = thisAgent();
   const at = holdersAt(side);
-  for (let entry = 0; entry < ENTRIES; entry++) {
-    const word = entryAt(side, entry);
-    const seen = Atomics.load(words, word);
-    if (seen !== 0 && (seen === IN_FLIGHT || directory.alive(seen))) continue;
-    if (Atomics.compareExchange(words, word, seen, holder) !== seen) continue;
-    Atomics.store(words, word + FLAGS, 0);
-    for (;;) {
-      const used = Atomics.load(words, at + USED_ENTRIES);
-      if (used > entry || Atomics.compareExchange(words, at + USED_ENTRIES, used, entry + 1) === used) break;
+  guard.enter(agent, words, at + GUARD);
+  try {
+    const used = words[at + USED_ENTRIES]!;
+    const entries = Array.from({ length: used }, (_, entry) => entry);
+    const known = entries.find((entry) => words[entryAt(side, entry)] === holder);
+    if (known !== undefined) {
+      words[entryAt(side, known) + CONNECTIONS]!++;
+      return known;
     }
-    return entry;
+    const free = entries.find((entry) => !agent.directory.alive(words[entryAt(side, entry)]!)) ?? used;
+    if (free === ENTRIES) {
+      throw new RuntimeError(
+        `Cannot hand the connection on: ${ENTRIES} processes hold this end of the pipe already`,
+      );
+    }
+    const word = entryAt(side, free);
+    words[word + FLAGS] = 0;
+    words[word + CONNECTIONS] = 1;
+    Atomics.store(words, word, holder);
+    words[at + USED_ENTRIES] = Math.max(used, free + 1);
+    return free;
+  } finally {
+    guard.leave(words, at + GUARD);
   }
-  throw new RuntimeError(
-    `Cannot hand the connection on: ${ENTRIES} processes hold this end of the pipe already`,
-  );
+}
+
+/** Takes one Connection of a holder off. */
+function withdraw(words: Int32Array<SharedArrayBuffer>, side: Side, entry: number): void {
+  const at = holdersAt(side);
+  guard.enter(thisAgent(), words, at + GUARD);
+  const word = entryAt(side, entry);
+  if (--words[word + CONNECTIONS]! === 0) Atomics.store(words, word, 0);
+  guard.leave(words, at + GUARD);
 }
 
 /** An end in shared memory. */
@@ -138,14 +160,14 @@ export class SharedEnd implements PipeEnd {
 
   close(): void {
     this.#closed = true;
-    Atomics.store(this.#words, entryAt(this.#side, this.#entry), 0);
+    withdraw(this.#words, this.#side, this.#entry);
     this.incoming.wakeAll();
     this.outgoing.wakeAll();
   }
 
   /** The same end for another process of the program. `holder`: which, if that is known already. */
-  pack(context: PackContext): Payload {
-    const holder = (context.context as { destination?: number } | undefined)?.destination ?? IN_FLIGHT;
+  pack(context: PackContext): EndPayload {
+    const holder = (context.context as { destination?: number } | undefined)?.destination ?? UNKNOWN;
     return [
       context.attach(this.#words.buffer),
       [context.attach(this.#rings[0]), context.attach(this.#rings[1])],
@@ -155,10 +177,12 @@ export class SharedEnd implements PipeEnd {
     ];
   }
 
-  static unpack([words, rings, side, entry, mode]: Payload, { attachments }: UnpackContext): SharedEnd {
+  static unpack([words, rings, side, entry, mode]: EndPayload, { attachments }: UnpackContext): SharedEnd {
     const block = new Int32Array(attachments[words] as SharedArrayBuffer);
-    Atomics.store(block, entryAt(side, entry), thisAgent().id);
-    return new SharedEnd(block, rings.map((at) => attachments[at]) as Rings, side, entry, MODES[mode]!);
+    const mine = entry === UNKNOWN ? enter(block, side, thisAgent().id) : entry;
+    // Only now that our entry counts, or the end would be gone for a moment.
+    if (entry === UNKNOWN) Atomics.sub(block, holdersAt(side) + IN_FLIGHT, 1);
+    return new SharedEnd(block, rings.map((at) => attachments[at]) as Rings, side, mine, MODES[mode]!);
   }
 
   /** The same end for the process at the other end of a link: what it does there counts as that process's doing. */
@@ -183,18 +207,22 @@ export class SharedEnd implements PipeEnd {
 
   #handTo(holder: number): number {
     Atomics.or(this.#words, entryAt(this.#side, this.#entry) + FLAGS, HANDED_ON);
+    if (holder === UNKNOWN) {
+      Atomics.add(this.#words, holdersAt(this.#side) + IN_FLIGHT, 1);
+      return UNKNOWN;
+    }
     return enter(this.#words, this.#side, holder);
   }
 
   #gone(side: Side): boolean {
     const words = this.#words;
     const { directory } = thisAgent();
+    if (Atomics.load(words, holdersAt(side) + IN_FLIGHT) > 0) return false;
     const used = words[holdersAt(side) + USED_ENTRIES]!;
     for (let entry = 0; entry < used; entry++) {
       const at = entryAt(side, entry);
       const holder = Atomics.load(words, at);
-      if (holder === 0 || words[at + FLAGS] === HANDED_ON) continue;
-      if (holder === IN_FLIGHT || directory.alive(holder)) return false;
+      if (holder !== 0 && words[at + FLAGS] !== HANDED_ON && directory.alive(holder)) return false;
     }
     return true;
   }

@@ -3,11 +3,14 @@
 import { BrokenPipeError, BufferTooShort, EOFError, OSError, ValueError } from "../base/errors.ts";
 import { waitMs, type WaitOptions, wholeNumber } from "../base/options.ts";
 import { arrive, arriving } from "../transport/arriving.ts";
-import { ENDED, NOTHING, type PutResult, SHUT, type Taken } from "../transport/lane.ts";
+import { DISCARDED, ENDED, type Lane, NOTHING, type PutResult, SHUT, type Taken } from "../transport/lane.ts";
 import { travels } from "../transport/registry.ts";
 import { type Link, packCore, type Reference, unpackCore } from "../transport/remote.ts";
 import { TimeoutError } from "../base/errors.ts";
-import { newPipe, type PipeEnd, RemoteEnd, SharedEnd } from "./_pipe_end.ts";
+import { type EndPayload, newPipe, type PipeEnd, RemoteEnd, SharedEnd } from "./_pipe_end.ts";
+
+/** Where a connection reads, if it is open and can; for the other files of this room. */
+export let incomingOf: (connection: Connection) => Lane;
 
 /** How to send: what to move instead of copying. */
 export interface SendOptions {
@@ -255,6 +258,10 @@ export class Connection<T = unknown> implements AsyncIterable<T>, Disposable {
   }
 
   static {
+    incomingOf = (connection) => {
+      connection.#check("wait", "read");
+      return connection.#end.incoming;
+    };
     travels(Connection, {
       tag: "Connection",
       pack: (connection: Connection, context) => {
@@ -266,16 +273,15 @@ export class Connection<T = unknown> implements AsyncIterable<T>, Disposable {
         const core = context.wire && end instanceof SharedEnd ? end.forLink(context.context as Link) : end;
         return packCore(core, context, () => (end as SharedEnd).pack(context));
       },
-      unpack: (reference: Reference<ReturnType<SharedEnd["pack"]>>, context) =>
-        arrive<Connection>(
+      unpack(reference: Reference<EndPayload>, context) {
+        const local = (payload: EndPayload) => SharedEnd.unpack(payload, context);
+        const connection = arrive<Connection>(
           Connection,
-          unpackCore<ReturnType<SharedEnd["pack"]>, PipeEnd>(
-            reference,
-            context,
-            (payload) => SharedEnd.unpack(payload, context),
-            RemoteEnd,
-          ),
-        ),
+          unpackCore<EndPayload, PipeEnd>(reference, context, local, RemoteEnd),
+        );
+        if (context.context === DISCARDED) connection.close();
+        return connection;
+      },
     });
   }
 }

@@ -54,23 +54,32 @@ export class SocketLine {
     return this.#writing ? new Promise((resolve) => this.#flushed.push(resolve)) : Promise.resolve();
   }
 
-  /** Yields the frames that arrive, until the other side is gone. */
+  /** Yields the frames that arrive, until the other side is gone. Each is valid until the next is asked for. */
   async *frames(): AsyncIterableIterator<Uint8Array> {
-    let kept = new Uint8Array(0);
-    const chunk = new Uint8Array(64 * 1024);
+    let buffer = new Uint8Array(64 * 1024);
+    let start = 0; // of what is not yielded yet
+    let end = 0;
     try {
       for (;;) {
-        const read = await this.#conn.read(chunk);
+        const read = await this.#conn.read(buffer.subarray(end));
         if (read === null) return;
-        kept = kept.length === 0 ? chunk.slice(0, read) : concat([kept, chunk.subarray(0, read)]);
-        let at = 0;
-        while (kept.length - at >= 4) {
-          const length = new DataView(kept.buffer, kept.byteOffset).getUint32(at);
-          if (kept.length - at - 4 < length) break;
-          yield kept.subarray(at + 4, at + 4 + length);
-          at += 4 + length;
+        end += read;
+        let missing = 4;
+        while (end - start >= 4) {
+          const length = new DataView(buffer.buffer).getUint32(start);
+          missing = 4 + length;
+          if (end - start < missing) break;
+          yield buffer.subarray(start + 4, start + missing);
+          start += missing;
+          missing = 4;
         }
-        kept = kept.subarray(at);
+        // The next frame gets the room it needs at once, so that a long one is copied once and not once per read.
+        if (buffer.length - start >= missing && end < buffer.length) continue;
+        const next = missing > buffer.length ? new Uint8Array(missing) : buffer;
+        next.set(buffer.subarray(start, end));
+        buffer = next;
+        end -= start;
+        start = 0;
       }
     } catch (error) {
       // Reset by a peer that was killed, or closed by ourselves: the end all the same.

@@ -166,7 +166,8 @@ export class Process<A extends unknown[] = unknown[]> implements AsyncDisposable
    * @returns What the target returns.
    */
   run(): unknown {
-    return this.#target?.(...this.#args);
+    const target = this.#target; // called as a function, without a `this`
+    return target?.(...this.#args);
   }
 
   /**

@@ -36,6 +36,8 @@ export const NOTHING: unique symbol = Symbol("nothing came in time");
 export const SHUT: unique symbol = Symbol("shut down");
 /** Nobody is left at the other end. */
 export const ENDED: unique symbol = Symbol("ended");
+/** The decoder's context for a value that nobody will see: what arrives with it lets go of what it holds. */
+export const DISCARDED: unique symbol = Symbol("discarded");
 /** What a take gives: a value, or why there is none. */
 export type Taken = unknown;
 
@@ -272,12 +274,15 @@ export class SharedLane implements Lane {
   }
 
   shut(immediate: boolean): void {
+    let dropped: number[] = [];
     this.#locked(() => {
       Atomics.or(this.words, this.#at + FLAGS, FLAG_SHUT);
-      if (immediate) this.#finish(this.#ring.clear());
+      if (immediate) dropped = this.#ring.clear();
+      this.#finish(dropped.length);
       this.#takers.grantAll();
       this.#putters.grantAll();
     });
+    for (const ticket of dropped) if (ticket !== 0) void this.#open({ bytes: NO_BYTES, ticket }, DISCARDED);
   }
 
   /** Puts a value back that was taken on behalf of a process which died before it had it. */
@@ -364,14 +369,14 @@ export class SharedLane implements Lane {
     const memory = new SharedArrayBuffer(packed.bytes.length);
     new Uint8Array(memory).set(packed.bytes);
     const ticket = deposit(this.#agent, [memory, ...packed.attachments], packed.transfer);
-    return { bytes: new Uint8Array(0), ticket };
+    return { bytes: NO_BYTES, ticket };
   }
 
-  async #open(frame: Frame | Nothing): Promise<Taken> {
+  async #open(frame: Frame | Nothing, context?: unknown): Promise<Taken> {
     if (typeof frame === "symbol") return frame;
     if (frame.ticket === 0) return decode(frame.bytes);
     const [memory, ...attachments] = await claim(this.#agent, frame.ticket);
-    return decode(new Uint8Array(memory as SharedArrayBuffer).slice(), attachments);
+    return decode(new Uint8Array(memory as SharedArrayBuffer).slice(), attachments, context);
   }
 
   #openSync(frame: Frame): [bytes: Uint8Array, attachments?: unknown[]] {
@@ -481,6 +486,8 @@ export class SharedLane implements Lane {
     }
   }
 }
+
+const NO_BYTES = new Uint8Array(0);
 
 interface Frame {
   readonly bytes: Uint8Array;

@@ -29,6 +29,8 @@ export interface Caller {
   readonly agent: number;
   /** Aborted when it gives up, or dies. */
   readonly signal: AbortSignal;
+  /** Whether it does not wait for an answer. */
+  readonly post?: boolean;
 }
 
 /** What a link can export. */
@@ -203,7 +205,7 @@ export class Link {
         this.onControl?.(message[1] as { kind: string });
         break;
       case POST: {
-        const caller = { agent: this.peer, signal: new AbortController().signal };
+        const caller = { agent: this.peer, signal: new AbortController().signal, post: true };
         const number = message[2] as number;
         this.#served.set(number, (this.#served.get(number) ?? 0) + 1);
         try {
@@ -307,7 +309,7 @@ export abstract class RemoteCore implements Exportable {
 
   /** Relays for a third process. */
   invoke(method: string, args: readonly unknown[], caller: Caller): unknown {
-    return this.ask(method, args, caller.signal);
+    return caller.post ? this.tell(method, args) : this.ask(method, args, caller.signal);
   }
 
   /** The last mirror that came from home. */

@@ -136,13 +136,14 @@ export class Ring {
     for (const [bytes, its] of frames) this.push(bytes, its);
   }
 
-  /** Forgets every frame; returns how many there were. */
-  clear(): number {
-    const words = this.#words;
-    const count = words[this.#at + COUNT]!;
-    for (const word of [HEAD, TAIL, WRAP, USED]) words[this.#at + word] = 0;
-    Atomics.store(words, this.#at + COUNT, 0);
-    return count;
+  /** Forgets every frame; returns their tickets. */
+  clear(): number[] {
+    const tickets: number[] = [];
+    while (this.count > 0) {
+      tickets.push(this.peekTicket());
+      this.shift();
+    }
+    return tickets;
   }
 
   /** Offset of the first frame, stepping over the unused end of the upper part. */
