@@ -48,8 +48,24 @@ export class JoinableQueue<T = unknown> extends Queue<T> {
   async join(options?: WaitOptions): Promise<void> {
     const ms = waitMs(options);
     if (await coreOf(this as JoinableQueue).lane.join(ms, options?.signal)) return;
-    throw new TimeoutError(`Cannot join the queue within ${ms} ms: some of its items are not finished with`);
+    throw unfinished(ms);
   }
+
+  /**
+   * Like {@link JoinableQueue.join}, blocking the thread.
+   *
+   * @param options How long to wait; for ever when left out.
+   * @throws {TimeoutError} If that did not happen within `timeout` milliseconds.
+   * @throws {RuntimeError} In a `"spawn"` child, which shares no memory with the queue.
+   */
+  joinSync(options?: WaitOptions): void {
+    const ms = waitMs(options);
+    if (!coreOf(this as JoinableQueue).lane.joinSync(ms)) throw unfinished(ms);
+  }
+}
+
+function unfinished(ms: number): TimeoutError {
+  return new TimeoutError(`Cannot join the queue within ${ms} ms: some of its items are not finished with`);
 }
 
 queueTravels(JoinableQueue, "JoinableQueue", (queue: JoinableQueue) => coreOf(queue));

@@ -58,6 +58,28 @@ export class SimpleQueue<T = unknown> implements Disposable {
     return await this.#core.lane.take(Infinity) as T;
   }
 
+  /**
+   * Like {@link SimpleQueue.put}, blocking the thread.
+   *
+   * @param item What to put.
+   * @throws {RuntimeError} In a `"spawn"` child, which shares no memory with the queue.
+   */
+  putSync(item: T): void {
+    this.#refuseIfClosed("put");
+    this.#core.lane.putSync(item, { root: "item" }, Infinity);
+  }
+
+  /**
+   * Like {@link SimpleQueue.get}, blocking the thread.
+   *
+   * @returns The item.
+   * @throws {RuntimeError} In a `"spawn"` child, which shares no memory with the queue.
+   */
+  getSync(): T {
+    this.#refuseIfClosed("get");
+    return this.#core.lane.takeSync(Infinity) as T;
+  }
+
   /** Whether the queue holds nothing. In a `"spawn"` child: as of the last answer from its home. */
   empty(): boolean {
     this.#refuseIfClosed("ask");

@@ -112,6 +112,11 @@ export function settledWithin(promise: Promise<unknown>, ms: number, signal?: Ab
   });
 }
 
+/** Settles when the event loop has turned once. */
+export function nextTurn(): Promise<void> {
+  return new Promise((resolve) => void setImmediate(resolve));
+}
+
 /** Waits on a word of its own instead of a timer, so that the wait keeps nobody up and no leak check sees it. */
 export async function afterMs(ms: number): Promise<void> {
   await Atomics.waitAsync(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms).value;

@@ -29,7 +29,8 @@ const ABANDONED = 2;
 /** Which task of the owner, and how often it acquired; for the reentrant kind. Only the owner touches them. */
 const TASK = 3;
 const DEPTH = 4;
-const LINE = 5;
+const IDENTITY = 5;
+const LINE = 6;
 const WORDS = LINE + WAIT_LIST_WORDS;
 
 const IN_LINE = 1 << 30;
@@ -43,7 +44,12 @@ export class SharedMutex implements ServedPermit {
   constructor(words: Int32Array<SharedArrayBuffer> = new Int32Array(new SharedArrayBuffer(WORDS * 4))) {
     this.words = words;
     this.agent = thisAgent();
+    if (words[IDENTITY] === 0) words[IDENTITY] = this.agent.directory.ticket();
     this.#line = new WaitList(this.agent, words, LINE);
+  }
+
+  get identity(): number {
+    return this.words[IDENTITY]!;
   }
 
   /** Who we are to a mutex that tells tasks apart; this one does not. */

@@ -60,6 +60,8 @@ export function invokePermit(
         got,
       ) => [got, got && permit.abandoned()]);
     }
+    case "restore":
+      return permit.restore(args[0] as number);
     case "release":
       return permit.releaseFor({ agent: caller.agent, task: args[0] as number });
     default:
@@ -139,9 +141,8 @@ export class RemotePermit extends RemoteCore implements Permit {
   }
 
   restore(depth: number): void {
-    const task = currentTask();
-    for (let i = 1; i < depth; i++) void this.acquire(Infinity);
-    this.#held.set(task, depth);
+    if (depth > 1) this.tell("restore", [depth]);
+    this.#held.set(currentTask(), depth);
   }
 
   /** As of the last answer, and what this process has released since. */

@@ -24,7 +24,8 @@ const FREE = 1;
 const INITIAL = 2;
 const ABANDONED = 3;
 const BOUNDED = 4;
-const LINE = 5;
+const IDENTITY = 5;
+const LINE = 6;
 /** Per slot: who, and how many. */
 const HOLDERS = LINE + WAIT_LIST_WORDS;
 const WORDS = HOLDERS + 2 * SLOT_LIMIT;
@@ -54,7 +55,12 @@ export class SharedSemaphore implements ServedPermit {
     words[FREE] = value;
     words[INITIAL] = value;
     words[BOUNDED] = bounded ? 1 : 0;
+    words[IDENTITY] = thisAgent().directory.ticket();
     return new SharedSemaphore(words);
+  }
+
+  get identity(): number {
+    return this.words[IDENTITY]!;
   }
 
   tryAcquire(): boolean {

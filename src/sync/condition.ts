@@ -15,7 +15,7 @@ import {
   RemoteCore,
   unpackCore,
 } from "../transport/remote.ts";
-import { WAIT_LIST_WORDS, WaitList } from "../transport/wait_list.ts";
+import { ownerOf, WAIT_LIST_WORDS, WaitList } from "../transport/wait_list.ts";
 import { type Lock, permitOf } from "./lock.ts";
 import { RLock } from "./rlock.ts";
 
@@ -42,9 +42,13 @@ class SharedLine implements Line {
     this.#line = new WaitList(this.#agent, words, LINE);
   }
 
-  async wait(ms: number, signal?: AbortSignal): Promise<boolean> {
+  wait(ms: number, signal?: AbortSignal): Promise<boolean> {
+    return this.#waitFor(this.#agent.id, ms, signal);
+  }
+
+  async #waitFor(owner: number, ms: number, signal?: AbortSignal): Promise<boolean> {
     signal?.throwIfAborted();
-    const node = this.#queueUp();
+    const node = this.#queueUp(owner);
     const forget = this.#agent.onDeath(this.#revise);
     const outcome = await this.#agent.wait(node, ms, signal);
     forget();
@@ -54,7 +58,7 @@ class SharedLine implements Line {
   }
 
   waitSync(ms: number, left: () => void): boolean {
-    const node = this.#queueUp();
+    const node = this.#queueUp(this.#agent.id);
     left();
     const forget = this.#agent.onDeath(this.#revise);
     this.#agent.waitSync(node, ms);
@@ -64,24 +68,37 @@ class SharedLine implements Line {
 
   notify(count: number): void {
     enter(this.#agent, this.words, GUARD);
-    for (let left = count; left > 0 && this.#line.grant() !== 0; left--);
+    this.#wake(count);
     leave(this.words, GUARD);
   }
 
   invoke(method: string, args: readonly unknown[], caller: Caller): unknown {
-    if (method === "wait") return this.wait(args[0] as number, caller.signal);
+    if (method === "wait") return this.#waitFor(caller.agent, args[0] as number, caller.signal);
     return this.notify(args[0] as number);
+  }
+
+  undo(method: string, answer: unknown): void {
+    if (method === "wait" && answer === true) this.notify(1);
   }
 
   /** A notification that a process took into its grave goes to the next. */
   readonly #revise = (): void => {
     enter(this.#agent, this.words, GUARD);
-    for (let lost = this.#line.reap(); lost > 0 && this.#line.grant() !== 0; lost--);
+    this.#wake(this.#line.reap());
     leave(this.words, GUARD);
   };
 
-  #queueUp(): number {
-    const node = this.#agent.node(this.#agent.id);
+  /** Under the guard: wakes so many of those whose process lives. */
+  #wake(count: number): void {
+    while (count > 0) {
+      const node = this.#line.grant();
+      if (node === 0) return;
+      if (this.#agent.directory.alive(ownerOf(this.#agent, node))) count--;
+    }
+  }
+
+  #queueUp(owner: number): number {
+    const node = this.#agent.node(owner);
     enter(this.#agent, this.words, GUARD);
     this.#line.join(node);
     leave(this.words, GUARD);
@@ -246,6 +263,24 @@ export class Condition {
       const left = end - performance.now();
       if (answer || left <= 0) return answer;
       await this.wait({ ...options, ...(left < Infinity && { timeout: left }) });
+    }
+  }
+
+  /**
+   * Like {@link Condition.waitFor}, blocking the thread.
+   *
+   * @typeParam T What the predicate gives.
+   * @param predicate What to ask, under the lock.
+   * @param options How long to wait altogether; for ever when left out.
+   * @returns The last answer; something false only after `timeout` milliseconds.
+   * @throws {RuntimeError} In a `"spawn"` child, which shares no memory with the condition.
+   */
+  waitForSync<T>(predicate: () => T, options?: WaitOptions): T {
+    const end = performance.now() + waitMs(options);
+    for (let answer = predicate();; answer = predicate()) {
+      const left = end - performance.now();
+      if (answer || left <= 0) return answer;
+      this.waitSync({ ...options, ...(left < Infinity && { timeout: left }) });
     }
   }
 

@@ -61,6 +61,8 @@ export interface Lane {
   taskDone(): boolean;
   /** Waits until every value that was put is finished with; `false` if `ms` passed first. */
   join(ms: number, signal?: AbortSignal): Promise<boolean>;
+  /** As {@link join}, blocking. */
+  joinSync(ms: number): boolean;
 }
 
 const GUARD = 0;
@@ -320,6 +322,19 @@ export class SharedLane implements Lane {
     const outcome = await this.#agent.wait(node, ms, signal);
     this.#collect(this.#joiners, node, outcome, () => joined = true);
     if (!joined && outcome === "aborted") throw signal!.reason;
+    return joined;
+  }
+
+  joinSync(ms: number): boolean {
+    let joined = false;
+    const look = () => {
+      joined = this.unfinished === 0;
+      return joined ? SHUT : NOTHING;
+    };
+    const node = this.#queueUp(this.#joiners, look);
+    if (node === 0) return true;
+    const outcome = this.#agent.waitSync(node, ms);
+    this.#collect(this.#joiners, node, outcome, () => joined = true);
     return joined;
   }
 

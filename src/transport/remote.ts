@@ -37,6 +37,8 @@ export interface Caller {
 export interface Exportable {
   /** Does what a {@link RemoteCore} was asked. */
   invoke(method: string, args: readonly unknown[], caller: Caller): unknown;
+  /** What tells the object from others, where several JavaScript objects may stand for the same shared memory. */
+  readonly identity?: number;
   /** Takes back what `invoke` did, because its answer never arrived. Objects that have it get receipts for answers. */
   undo?(method: string, answer: unknown): void;
   /** A small value that goes along with each answer, for what the other side must know without asking. */
@@ -66,7 +68,7 @@ export class Link {
   /** The agent at the other end. */
   readonly peer: number;
   readonly #exports = new Map<number, Exportable>();
-  readonly #numbers = new Map<Exportable, number>();
+  readonly #numbers = new Map<Exportable | number, number>();
   readonly #imports = new Map<number, WeakRef<RemoteCore>>();
   readonly #mirrors = new Map<number, unknown>();
   /** Per imported object: posts we sent, less those that its last mirror counts in. */
@@ -89,10 +91,11 @@ export class Link {
 
   /** The number under which the other side can use `object`. */
   export(object: Exportable): number {
-    let number = this.#numbers.get(object);
+    const key = object.identity ?? object;
+    let number = this.#numbers.get(key);
     if (number === undefined) {
       number = this.#next++;
-      this.#numbers.set(object, number);
+      this.#numbers.set(key, number);
       this.#exports.set(number, object);
     }
     return number;

@@ -117,4 +117,8 @@ export class RemoteLane implements Lane {
     signal?.throwIfAborted();
     return await this.#wire.ask("join", [ms], signal) as boolean;
   }
+
+  joinSync(): boolean {
+    throw noSyncHere("joinSync");
+  }
 }
