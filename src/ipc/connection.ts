@@ -8,6 +8,7 @@ import { travels } from "../transport/registry.ts";
 import { type Link, packCore, type Reference, unpackCore } from "../transport/remote.ts";
 import { TimeoutError } from "../base/errors.ts";
 import { type EndPayload, newPipe, type PipeEnd, RemoteEnd, SharedEnd } from "./_pipe_end.ts";
+import { SocketEnd } from "./_socket_end.ts";
 
 /** Where a connection reads, if it is open and can; for the other files of this room. */
 export let incomingOf: (connection: Connection) => Lane;
@@ -19,7 +20,7 @@ export interface SendOptions {
 }
 
 /**
- * One end of a {@link Pipe}.
+ * One end of a {@link Pipe}, or of a connection over a socket, which {@link Listener} and {@link Client} make.
  *
  * - Objects arrive whole, in the order they were sent.
  * - Several processes may hold the same end; each object is received by one of them.
@@ -50,7 +51,7 @@ export class Connection<T = unknown> implements AsyncIterable<T>, Disposable {
   readonly #end: PipeEnd;
   #closed = false;
 
-  /** Connections are made by {@link Pipe}. */
+  /** Connections are made by {@link Pipe}, {@link Listener} and {@link Client}. */
   constructor() {
     const end = arriving<PipeEnd>();
     if (end === undefined) throw new ValueError("Cannot construct a Connection by itself; call Pipe()");
@@ -269,6 +270,7 @@ export class Connection<T = unknown> implements AsyncIterable<T>, Disposable {
           throw closedHere("hand on");
         }
         const end = connection.#end;
+        if (end instanceof SocketEnd) throw end.staysHere();
         // Over a link the end is handed to that very process, so that its death there is a hang-up here.
         const core = context.wire && end instanceof SharedEnd ? end.forLink(context.context as Link) : end;
         return packCore(core, context, () => (end as SharedEnd).pack(context));

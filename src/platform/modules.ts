@@ -14,9 +14,18 @@ export function offerModule(url: string, load: Load): void {
   offered.set(url, load);
 }
 
+const imported = new Map<string, Record<string, unknown>>();
+
 /** Imports a module. */
-export function importModule(url: string): Promise<Record<string, unknown>> {
-  return offered.get(url)?.() ?? import(url);
+export async function importModule(url: string): Promise<Record<string, unknown>> {
+  const module = await (offered.get(url)?.() ?? import(url));
+  imported.set(url, module);
+  return module;
+}
+
+/** What a module exports that {@link importModule} has imported before. */
+export function importedModule(url: string): Record<string, unknown> | undefined {
+  return imported.get(url);
 }
 
 /** The source of a first module: it offers `modules`, then goes on with `next`. */

@@ -2,6 +2,7 @@
 
 import { AssertionError, RuntimeError, ValueError } from "../base/errors.ts";
 import { waitMs, type WaitOptions } from "../base/options.ts";
+import { setDefaultAuthkey } from "../ipc/authkey.ts";
 import { permissionFlags } from "../platform/permissions.ts";
 import { cores, exitNow, keepAlive, osParentId, osProcessId, settledWithin } from "../platform/runtime.ts";
 import { thisAgent } from "../transport/agent.ts";
@@ -548,6 +549,8 @@ export function currentProcess(): Process {
     } satisfies Existing,
   );
 }
+
+setDefaultAuthkey(() => currentProcess().authkey);
 
 /**
  * The process that started this one.

@@ -9,7 +9,7 @@
 
 import { PicklingError, ValueError } from "../base/errors.ts";
 import { compiledIn } from "../platform/inspector.ts";
-import { importModule } from "../platform/modules.ts";
+import { importedModule, importModule } from "../platform/modules.ts";
 import { setFunctionTraveller } from "../transport/registry.ts";
 
 /** A function or class named by its module; made by {@link ref}. It can also be called, where it is. */
@@ -143,6 +143,10 @@ setFunctionTraveller({
   pack: (target) => named.get(target),
   unpack: (address) => {
     const { module, name } = address as Address;
-    return ref(module, name);
+    // Where the module is here already it is the function itself, which can be called without waiting.
+    const here = importedModule(module)?.[name];
+    if (typeof here !== "function") return ref(module, name);
+    named.set(here, { module, name });
+    return here;
   },
 });

@@ -25,4 +25,10 @@ export {
   StreamRequestHandler,
 } from "./handlers.ts";
 export { TCPServer } from "./tcp_server.ts";
-export { type Threading, ThreadingMixIn, ThreadingTCPServer, type WithThreading } from "./threading.ts";
+export {
+  type ServerClass,
+  type Threading,
+  ThreadingMixIn,
+  ThreadingTCPServer,
+  type WithThreading,
+} from "./threading.ts";

@@ -25,7 +25,9 @@ interface Meeting extends Exportable {
   readonly broken: boolean;
   arrive(ms: number, signal?: AbortSignal): Promise<Arrival>;
   arriveSync(ms: number): Arrival;
-  open(): void;
+  /** Lets all go on; `false` if the barrier was broken or reset meanwhile. */
+  open(): boolean | Promise<boolean>;
+  openSync(): boolean;
   break(): void;
   reset(): void;
 }
@@ -42,8 +44,10 @@ const ARRIVED = 2;
 const STATE = 3;
 /** The agent that arrived last, while it runs the action. */
 const ACTOR = 4;
+/** Whether somebody wants a reset as soon as the action is over. */
+const RESET = 5;
 /** Those who have arrived. */
-const LINE = 5;
+const LINE = 6;
 /** Those who came for the next round while this one is not over. */
 const DOOR = LINE + WAIT_LIST_WORDS;
 const WORDS = DOOR + WAIT_LIST_WORDS;
@@ -78,10 +82,12 @@ class SharedMeeting implements Meeting {
   }
 
   get nWaiting(): number {
+    this.#guarded(() => this.#breakIfDead());
     return Atomics.load(this.words, STATE) === FILLING ? Atomics.load(this.words, ARRIVED) : 0;
   }
 
   get broken(): boolean {
+    this.#guarded(() => this.#breakIfDead());
     return Atomics.load(this.words, STATE) === BROKEN;
   }
 
@@ -96,7 +102,8 @@ class SharedMeeting implements Meeting {
       const place = this.#enter(owner);
       if (place.node === 0) return place;
       const forget = this.#agent.onDeath(this.#revise);
-      const outcome = await this.#agent.wait(place.node, end - performance.now(), signal);
+      let outcome = await this.#agent.wait(place.node, end - performance.now(), signal);
+      if (outcome !== "granted" && this.#acting) outcome = await this.#agent.wait(place.node, Infinity);
       forget();
       const passed = this.#depart(place);
       if (passed === undefined) continue;
@@ -112,7 +119,8 @@ class SharedMeeting implements Meeting {
       const place = this.#enter(this.#agent.id);
       if (place.node === 0) return place;
       const forget = this.#agent.onDeath(this.#revise);
-      const outcome = this.#agent.waitSync(place.node, end - performance.now());
+      let outcome = this.#agent.waitSync(place.node, end - performance.now());
+      if (outcome !== "granted" && this.#acting) outcome = this.#agent.waitSync(place.node, Infinity);
       forget();
       const passed = this.#depart(place);
       if (passed === undefined) continue;
@@ -121,11 +129,19 @@ class SharedMeeting implements Meeting {
     }
   }
 
-  open(): void {
+  open(): boolean {
+    let opened = false;
     this.#guarded(() => {
-      if (this.words[STATE] === ACTING) this.#begin();
-      this.#dismiss(PASSED);
+      if (this.words[STATE] !== ACTING) return;
+      opened = this.words[RESET] === 0;
+      this.#begin();
+      this.#dismiss(opened ? PASSED : SENT_AWAY);
     });
+    return opened;
+  }
+
+  openSync(): boolean {
+    return this.open();
   }
 
   break(): void {
@@ -134,9 +150,19 @@ class SharedMeeting implements Meeting {
 
   reset(): void {
     this.#guarded(() => {
+      // All have come, and the last is about to let them go: the reset is for the next round to begin with.
+      if (this.words[STATE] === ACTING) {
+        this.words[RESET] = 1;
+        return;
+      }
       this.#begin();
       this.#dismiss(SENT_AWAY);
     });
+  }
+
+  /** Whether all have come and the action runs: then nobody's time is up any more. */
+  get #acting(): boolean {
+    return Atomics.load(this.words, STATE) === ACTING;
   }
 
   invoke(method: string, args: readonly unknown[], caller: Caller): unknown {
@@ -171,6 +197,7 @@ class SharedMeeting implements Meeting {
     const { words } = this;
     enter(this.#agent, words, GUARD);
     try {
+      this.#breakIfDead();
       if (words[STATE] === BROKEN) throw broken("it was broken before");
       const acting = words[STATE] === ACTING;
       if (!acting) {
@@ -213,12 +240,20 @@ class SharedMeeting implements Meeting {
     this.words[STATE] = FILLING;
     this.words[ARRIVED] = 0;
     this.words[ACTOR] = 0;
+    this.words[RESET] = 0;
   }
 
   #break(): void {
     this.#begin();
     this.words[STATE] = BROKEN;
     this.#dismiss(SENT_AWAY);
+  }
+
+  /** Who died here takes the round along. Nobody need have been awake to see it. */
+  #breakIfDead(): void {
+    const actor = this.words[ACTOR]!;
+    const dead = actor !== 0 && !this.#agent.directory.alive(actor);
+    if (dead || this.#line.anyDead()) this.#break();
   }
 
   #dismiss(result: number): void {
@@ -228,9 +263,7 @@ class SharedMeeting implements Meeting {
 
   readonly #revise = (): void => {
     this.#guarded(() => {
-      const actor = this.words[ACTOR]!;
-      const dead = actor !== 0 && !this.#agent.directory.alive(actor);
-      if (dead || this.#line.anyDead()) this.#break();
+      this.#breakIfDead();
       this.#line.reap();
       this.#door.reap();
     });
@@ -239,17 +272,19 @@ class SharedMeeting implements Meeting {
 
 type MeetingMirror = readonly [parties: number, nWaiting: number, broken: boolean];
 
+const NOBODY: MeetingMirror = [0, 0, false];
+
 class RemoteMeeting extends RemoteCore implements Meeting {
   get parties(): number {
-    return (this.mirror() as MeetingMirror)[0];
+    return (this.mirror() as MeetingMirror | undefined ?? NOBODY)[0];
   }
 
   get nWaiting(): number {
-    return (this.glance() as MeetingMirror)[1];
+    return (this.glance() as MeetingMirror | undefined ?? NOBODY)[1];
   }
 
   get broken(): boolean {
-    return (this.glance() as MeetingMirror)[2];
+    return (this.glance() as MeetingMirror | undefined ?? NOBODY)[2];
   }
 
   async arrive(ms: number, signal?: AbortSignal): Promise<Arrival> {
@@ -261,8 +296,12 @@ class RemoteMeeting extends RemoteCore implements Meeting {
     throw noSyncHere("waitSync");
   }
 
-  open(): void {
-    this.tell("open", []);
+  async open(): Promise<boolean> {
+    return await this.ask("open", []) as boolean;
+  }
+
+  openSync(): boolean {
+    throw noSyncHere("waitSync");
   }
 
   break(): void {
@@ -283,7 +322,7 @@ function broken(why: string): BrokenBarrierError {
 /** What a {@link Barrier} is made of besides its parties. */
 export interface BarrierOptions {
   /** Called by one of the processes in each round, when all have arrived and before any goes on. */
-  action?: (() => void) | undefined;
+  action?: (() => unknown) | undefined;
   /** How long each `wait` takes at most that does not say otherwise; in milliseconds. */
   timeout?: number | undefined;
 }
@@ -308,7 +347,7 @@ export interface BarrierOptions {
  */
 export class Barrier {
   readonly #meeting: Meeting;
-  readonly #action: (() => void) | undefined;
+  readonly #action: (() => unknown) | undefined;
   readonly #timeout: number | undefined;
 
   /**
@@ -319,7 +358,7 @@ export class Barrier {
    * @throws {ValueError} If `parties` is not a whole number of at least 1, or `timeout` is negative.
    */
   constructor(parties: number, options?: BarrierOptions) {
-    const given = arriving<{ meeting: Meeting; action?: () => void; timeout?: number }>();
+    const given = arriving<{ meeting: Meeting; action?: () => unknown; timeout?: number }>();
     this.#meeting = given?.meeting ?? SharedMeeting.create(wholeNumber("parties of a barrier", parties, 1));
     this.#action = given === undefined ? options?.action : given.action;
     this.#timeout = given === undefined ? options?.timeout : given.timeout;
@@ -335,8 +374,9 @@ export class Barrier {
    * milliseconds, which breaks it. An aborted `signal` breaks it too and throws its own reason.
    */
   async wait(options?: WaitOptions): Promise<number> {
-    const arrival = await this.#meeting.arrive(this.#ms(options), options?.signal);
-    return this.#pass(arrival);
+    const { index, last } = await this.#meeting.arrive(this.#ms(options), options?.signal);
+    if (last) await this.#act();
+    return index;
   }
 
   /**
@@ -347,7 +387,16 @@ export class Barrier {
    * @throws {RuntimeError} In a `"spawn"` child, which shares no memory with the barrier.
    */
   waitSync(options?: WaitOptions): number {
-    return this.#pass(this.#meeting.arriveSync(this.#ms(options)));
+    const { index, last } = this.#meeting.arriveSync(this.#ms(options));
+    if (!last) return index;
+    try {
+      this.#action?.();
+    } catch (error) {
+      this.#meeting.break();
+      throw error;
+    }
+    if (!this.#meeting.openSync()) throw broken("");
+    return index;
   }
 
   /** Makes the barrier as new; whoever waits at it gets a {@link BrokenBarrierError}. */
@@ -379,20 +428,18 @@ export class Barrier {
     return waitMs({ ...options, timeout: options?.timeout ?? this.#timeout });
   }
 
-  #pass({ index, last }: Arrival): number {
-    if (!last) return index;
+  async #act(): Promise<void> {
     try {
-      this.#action?.();
+      await this.#action?.();
     } catch (error) {
       this.#meeting.break();
       throw error;
     }
-    this.#meeting.open();
-    return index;
+    if (!await this.#meeting.open()) throw broken("");
   }
 
   static {
-    type Payload = [Reference<number>, (() => void) | undefined, number | undefined];
+    type Payload = [Reference<number>, (() => unknown) | undefined, number | undefined];
     travels<Barrier, Payload>(Barrier, {
       tag: "Barrier",
       pack(barrier, context) {

@@ -108,7 +108,7 @@ export class Agent {
       };
       waiter.settle = settle;
       if (ms <= LONGEST_TIMER_MS) {
-        timer = setTimeout(() => settle("timeout"), ms);
+        timer = setTimeout(() => settle("timeout"), Math.max(0, ms));
         if (signal !== undefined && onBehalf.has(signal)) unrefTimer(timer);
       } else if (holds) keepAlive.hold();
       signal?.addEventListener("abort", abort, { once: true });

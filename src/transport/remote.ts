@@ -192,6 +192,7 @@ export class Link {
       }
       case FAILURE: {
         const pending = this.#pending.get(message[1] as number);
+        if (pending !== undefined && message[3] !== undefined) this.#mirrors.set(pending.object, message[3]);
         if (pending !== undefined) pending.reject(message[2]);
         else {queueMicrotask(() => {
             throw message[2];
@@ -252,18 +253,18 @@ export class Link {
         else undo();
       }
     } catch (error) {
-      answer = this.#packFailure(id, error);
+      answer = this.#packFailure(id, error, this.#exports.get(number)?.mirror?.());
     }
     this.#running.delete(id);
     if (this.#ended === undefined) this.#send(answer);
   }
 
   // Two stages: the error as it is, else a summary that can always be made.
-  #packFailure(id: number, error: unknown): Uint8Array {
+  #packFailure(id: number, error: unknown, mirror?: unknown): Uint8Array {
     try {
-      return this.#pack([FAILURE, id, error]);
+      return this.#pack([FAILURE, id, error, mirror]);
     } catch {
-      return this.#pack([FAILURE, id, new RemoteError(String(error))]);
+      return this.#pack([FAILURE, id, new RemoteError(String(error)), mirror]);
     }
   }
 
@@ -324,6 +325,7 @@ export abstract class RemoteCore implements Exportable {
 /** What a handle becomes in a message: memory, or a number at one of the two ends. */
 export type Reference<L> = { here: L } | { theirs: number; mirror: unknown } | { yours: number } | {
   hub: number;
+  mirror: unknown;
 };
 
 /** Packs the core of a handle for wherever the message goes. */
@@ -335,8 +337,8 @@ export function packCore<L>(core: Exportable, context: PackContext, local: () =>
   }
   if (!(core instanceof RemoteCore)) return { here: local() };
   // Worker threads reach what is not in memory through the hub, under the hub's number.
-  if (!thisAgent().isHub) return { hub: core.number };
-  return { hub: hubExports().export(core) };
+  const number = thisAgent().isHub ? hubExports().export(core) : core.number;
+  return { hub: number, mirror: core.mirror() };
 }
 
 /** The core a reference stands for, on arrival. */
@@ -350,7 +352,7 @@ export function unpackCore<L, C extends Exportable>(
   if ("hub" in reference) {
     return thisAgent().isHub
       ? hubExports().exported(reference.hub) as C
-      : linkToHub().import(reference.hub, Remote);
+      : linkToHub().import(reference.hub, Remote, reference.mirror);
   }
   const link = context.context as Link;
   if ("yours" in reference) return link.exported(reference.yours) as C;
