@@ -103,7 +103,9 @@ class SharedMeeting implements Meeting {
       if (place.node === 0) return place;
       const forget = this.#agent.onDeath(this.#revise);
       let outcome = await this.#agent.wait(place.node, end - performance.now(), signal);
-      if (outcome !== "granted" && this.#acting) outcome = await this.#agent.wait(place.node, Infinity);
+      if (outcome !== "granted" && place.index >= 0 && this.#acting) {
+        outcome = await this.#agent.wait(place.node, Infinity);
+      }
       forget();
       const passed = this.#depart(place);
       if (passed === undefined) continue;
@@ -120,7 +122,9 @@ class SharedMeeting implements Meeting {
       if (place.node === 0) return place;
       const forget = this.#agent.onDeath(this.#revise);
       let outcome = this.#agent.waitSync(place.node, end - performance.now());
-      if (outcome !== "granted" && this.#acting) outcome = this.#agent.waitSync(place.node, Infinity);
+      if (outcome !== "granted" && place.index >= 0 && this.#acting) {
+        outcome = this.#agent.waitSync(place.node, Infinity);
+      }
       forget();
       const passed = this.#depart(place);
       if (passed === undefined) continue;
