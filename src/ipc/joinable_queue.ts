@@ -2,6 +2,7 @@
 
 import { TimeoutError, ValueError } from "../base/errors.ts";
 import { waitMs, type WaitOptions } from "../base/options.ts";
+import { TOO_OFTEN } from "../transport/remote_lane.ts";
 import { queueTravels } from "./_queue_core.ts";
 import { coreOf, Queue } from "./queue.ts";
 
@@ -34,7 +35,7 @@ export class JoinableQueue<T = unknown> extends Queue<T> {
    */
   taskDone(): void {
     if (!coreOf(this as JoinableQueue).lane.taskDone()) {
-      throw new ValueError("task_done() called too many times: every item that was put is finished with");
+      throw new ValueError(TOO_OFTEN);
     }
   }
 

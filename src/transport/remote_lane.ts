@@ -1,6 +1,6 @@
 /** A lane that lives in another operating-system process, or is reached through the hub. */
 
-import { PicklingError } from "../base/errors.ts";
+import { PicklingError, ValueError } from "../base/errors.ts";
 import { encode, type EncodeOptions } from "./codec.ts";
 import {
   ENDED,
@@ -16,6 +16,9 @@ import type { Caller, Link } from "./remote.ts";
 
 const WORDS: Readonly<Record<string, symbol>> = { nothing: NOTHING, shut: SHUT, ended: ENDED };
 
+/** The words for a taskDone() too many. */
+export const TOO_OFTEN = "task_done() called too many times: every item that was put is finished with";
+
 /** Does for a link what a {@link RemoteLane} asks of the lane that lives here. */
 export function invokeLane(lane: Lane, method: string, args: readonly unknown[], caller: Caller): unknown {
   switch (method) {
@@ -29,7 +32,8 @@ export function invokeLane(lane: Lane, method: string, args: readonly unknown[],
     case "ready":
       return lane.ready(args[0] as number, caller.signal);
     case "taskDone":
-      return void lane.taskDone();
+      if (!lane.taskDone()) throw new ValueError(TOO_OFTEN);
+      return undefined;
     case "join":
       return lane.join(args[0] as number, caller.signal);
     case "shut":
@@ -61,6 +65,7 @@ export interface Wire {
 /** A lane whose operations are requests. */
 export class RemoteLane implements Lane {
   readonly #wire: Wire;
+  #hasTaken = false;
 
   constructor(wire: Wire) {
     this.#wire = wire;
@@ -91,7 +96,9 @@ export class RemoteLane implements Lane {
   async take(ms: number, signal?: AbortSignal): Promise<Taken> {
     signal?.throwIfAborted();
     const answer = await this.#wire.ask("take", [ms], signal) as string | [unknown];
-    return typeof answer === "string" ? WORDS[answer] : answer[0];
+    if (typeof answer === "string") return WORDS[answer];
+    this.#hasTaken = true;
+    return answer[0];
   }
 
   takeSync(): Taken {
@@ -108,7 +115,8 @@ export class RemoteLane implements Lane {
   }
 
   taskDone(): boolean {
-    if (this.#wire.taskDone?.() === false) return false;
+    // Who never took anything reports for somebody else, and what is known here may be old: home will say.
+    if (this.#hasTaken && this.#wire.taskDone?.() === false) return false;
     this.#wire.tell("taskDone", []);
     return true;
   }
