@@ -41,9 +41,27 @@ export {
 export type { WaitOptions } from "./src/base/options.ts";
 export { type Context, getContext } from "./src/context/context.ts";
 export { Connection, Pipe, type SendOptions } from "./src/ipc/connection.ts";
+export { Client, type ClientOptions } from "./src/ipc/client.ts";
 export { JoinableQueue } from "./src/ipc/joinable_queue.ts";
+export { type Address, Listener, type ListenerOptions, type SocketOptions } from "./src/ipc/listener.ts";
 export { type PutOptions, Queue } from "./src/ipc/queue.ts";
+export type { SocketAddress } from "./src/platform/stream.ts";
 export { SimpleQueue } from "./src/ipc/simple_queue.ts";
+export { type Sentinel, wait, type Waitable } from "./src/ipc/wait.ts";
+export { type ShareableItem, ShareableList, type ShareableListOptions } from "./src/memory/shareable_list.ts";
+export { RawArray, SharedArray, SharedArray as Array } from "./src/memory/shared_array.ts";
+export { SharedMemory, type SharedMemoryOptions } from "./src/memory/shared_memory.ts";
+export {
+  type BigCode,
+  type Element,
+  type MemoryOptions,
+  type NumberCode,
+  type Numeric,
+  RawValue,
+  type TypeCode,
+  Value,
+  type Views,
+} from "./src/memory/value.ts";
 export { setSpareWorkers, type StartMethod } from "./src/process/hub.ts";
 export {
   activeChildren,

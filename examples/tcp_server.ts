@@ -17,7 +17,7 @@
  *     server.serve_forever()
  *
  * Run: `deno run -A examples/tcp_server.ts`, then in a second terminal `deno run -A examples/tcp_client.ts`.
- * `--port=0` takes any free port, `--forking` makes every handler an OS process. Ctrl-C stops it.
+ * `--port=0` takes any free port. Ctrl-C stops it.
  *
  * Prints, with other ports:
  *
@@ -27,7 +27,7 @@
  *
  * @module
  */
-import { BaseRequestHandler, ForkingTCPServer, ThreadingTCPServer } from "@multiprocessing/deno/socketserver";
+import { BaseRequestHandler, ThreadingTCPServer } from "@multiprocessing/deno/socketserver";
 import { option, sleep, useStartMethod } from "./options.ts";
 
 export class MyServer extends BaseRequestHandler {
@@ -43,8 +43,7 @@ export class MyServer extends BaseRequestHandler {
 
 if (import.meta.main) {
   useStartMethod();
-  const Server = option("forking") === undefined ? ThreadingTCPServer : ForkingTCPServer;
-  const server = new Server(["127.0.0.1", Number(option("port") ?? 9000)], MyServer);
+  const server = new ThreadingTCPServer(["127.0.0.1", Number(option("port") ?? 9000)], MyServer);
 
   // Windows knows no SIGTERM; there a program is told to end by SIGBREAK.
   const stop = () => void server.shutdown();

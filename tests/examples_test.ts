@@ -283,7 +283,7 @@ for (const example of examples) {
 const ignore = Deno.build.os === "windows";
 const clients = 12;
 
-for (const variant of [...methods.map((method) => `--start-method=${method}`), "--forking"]) {
+for (const variant of methods.map((method) => `--start-method=${method}`)) {
   Deno.test({
     name: `examples/tcp_server.ts ${variant} lets no client of tcp_client.ts wait for another`,
     ignore,

@@ -30,6 +30,7 @@ import * as targets from "../fixtures/targets.ts";
 import { contexts, test } from "../support/contexts.ts";
 import { CLOCK_SLACK_MS, isPending, timed, within } from "../support/gates.ts";
 import { allGone, canLook } from "../support/leftovers.ts";
+import { Program } from "../support/program.ts";
 
 /** How long a death may take to be known. */
 const DEATH_MS = 2_000;
@@ -465,6 +466,25 @@ for (const mp of contexts()) {
     assert.throws(() => new mp.Process({ group: {} as unknown as null }), AssertionError);
   });
 
+  test(mp, "Process calls its target without a this", async () => {
+    const out = new mp.Queue<boolean>();
+    await using child = new mp.Process({ target: targets.putsWhetherThis, args: [out] });
+    child.start();
+    assert.equal(await out.get(), false);
+    await child.join();
+  });
+
+  test(mp, "Process.terminate() ends a child whose module never finishes loading", async () => {
+    const child = new mp.Process({
+      target: ref(import.meta.resolve("../fixtures/spins_on_import.ts"), "never"),
+    });
+    child.start();
+    assert.ok(await isPending(child.sentinel, 100));
+    child.terminate();
+    await within(DEATH_MS, child.join(), "join()");
+    assert.equal(child.exitcode, -15);
+  });
+
   // --- Arguments ------------------------------------------------------------------------------------------------
 
   test(mp, "Process.start() refuses an argument that cannot travel, naming its path", async () => {
@@ -768,6 +788,91 @@ for (const mp of contexts()) {
   });
 }
 
+// --- Whole programs ---------------------------------------------------------------------------------------------
+
+for (const mp of contexts()) {
+  const ends = (which: string) => Program.deno("tests/fixtures/programs/ends.ts", [mp.name, which]);
+
+  // test_stderr_flush, and the texts of test_sys_exit
+  const errors: [which: string, text: RegExp][] = [
+    [
+      "throw",
+      /^Process broken:\nError: thrown here\n +at (?:async )?(?:\w+\.)?throwsError \(.*targets\.ts:\d+:\d+\)/m,
+    ],
+    [
+      "reject",
+      /^Process broken:\nRangeError: rejected here\n +at (?:async )?(?:\w+\.)?rejects \(.*targets\.ts:\d+:\d+\)/m,
+    ],
+    ["text", /^Process broken:\n"?a mere text"?$/m],
+    [
+      "unhandled",
+      /^Process broken:\nError: nobody looked\n +at (?:async )?(?:\w+\.)?rejectsUnhandled \(.*targets\.ts:\d+:\d+\)/m,
+    ],
+    [
+      "import",
+      /^Process broken:\nSyntaxError: this module fails on import\n +at .*fails_on_import\.ts:\d+:\d+/m,
+    ],
+    ["noModule", /^Process broken:\nTypeError: .*absent\.ts/m],
+    ["timer", /^Process broken:\nError: in a timer\n +at .*targets\.ts:\d+:\d+/m],
+  ];
+  for (const [which, text] of errors) {
+    Deno.test(`Process prints its name and the error's stack on stderr: ${which} [${mp.name}]`, async () => {
+      await using program = ends(which);
+      const { code, lines, stderr } = await program.end();
+      assert.deepEqual(lines, ["1"]);
+      assert.match(stderr, text);
+      assert.equal(stderr.split("Process broken:").length, 2, `printed more than once:\n${stderr}`);
+      assert.equal(code, 0);
+    });
+  }
+
+  Deno.test(`Process prints that its target is not exported [${mp.name}]`, async () => {
+    await using program = ends("notExported");
+    const { code, lines, stderr } = await program.end();
+    assert.deepEqual(lines, ["PicklingError", "1"]);
+    assert.match(stderr, /^Process broken:\nPicklingError: .*export/m);
+    assert.equal(code, 0);
+  });
+
+  Deno.test(`Process outlives the main program, which waits for it [${mp.name}]`, async () => {
+    await using program = ends("outlives");
+    const { code, lines, stderr } = await program.end();
+    assert.deepEqual(lines, ["the main program ends", "the child ends"]);
+    assert.deepEqual([code, stderr], [0, ""]);
+  });
+
+  for (const which of ["daemon", "spinningDaemon"]) {
+    Deno.test(`Process goes with the main program: ${which} [${mp.name}]`, async () => {
+      await using program = ends(which);
+      const { code, stderr } = await program.end();
+      assert.deepEqual([code, stderr], [0, ""]);
+    });
+  }
+
+  Deno.test(`Process goes with a main program that calls Deno.exit() [${mp.name}]`, async () => {
+    await using program = ends("exit");
+    const { code, lines, stderr } = await program.end();
+    assert.deepEqual([code, lines, stderr], [5, ["there"], ""]);
+  });
+
+  Deno.test(`Process goes with a main program that fails [${mp.name}]`, async () => {
+    await using program = ends("mainThrows");
+    const { code, lines, stderr } = await program.end();
+    assert.equal(code, 1);
+    assert.match(stderr, /RangeError: the main program fails/);
+    if (mp.name === "spawn" && canLook) assert.deepEqual(await allGone(lines.map(Number), DEATH_MS), []);
+  });
+
+  // TestNoForkBomb.test_noforkbomb
+  Deno.test(`Process started on import is refused, with the cure [${mp.name}]`, async () => {
+    await using program = Program.deno("tests/fixtures/programs/no_guard.ts", [mp.name]);
+    const { code, stdout, stderr } = await program.end();
+    assert.equal(stdout, "");
+    assert.match(stderr, /RuntimeError: .*import\.meta\.main/);
+    assert.equal(code, 1);
+  });
+}
+
 // --- One start method only --------------------------------------------------------------------------------------
 
 // Permissions belong to an operating-system process.
@@ -813,6 +918,41 @@ test(getContext("spawn"), `Process runs with permissions: "none"`, async () => {
     "net prompt",
     "run prompt",
   ]);
+});
+
+// Memory and ports cannot cross to another operating-system process.
+test(getContext("worker"), "Process shares a SharedArrayBuffer and is given a MessagePort", async () => {
+  const { Process } = getContext("worker");
+  const memory = new SharedArrayBuffer(4);
+  const { port1, port2 } = new MessageChannel();
+  const answer = new Promise((resolve) => port1.onmessage = ({ data }) => resolve(data));
+  await using child = new Process({
+    target: targets.usesMemoryAndPort,
+    args: [{ memory }, port2],
+    transfer: [port2],
+  });
+  child.start();
+  port1.postMessage(41);
+  assert.equal(await answer, 42);
+  port1.close();
+  await child.join();
+  assert.equal(new Int32Array(memory)[0], 5);
+});
+
+test(getContext("spawn"), "Process refuses a SharedArrayBuffer and a MessagePort by their path", () => {
+  const { Process } = getContext("spawn");
+  const memory = new SharedArrayBuffer(4);
+  const { port1, port2 } = new MessageChannel();
+  const cases = [
+    [new Process({ target: targets.returns, args: [{ memory }] }), /args\[0\]\.memory/],
+    [new Process({ target: targets.returns, args: [port2] }), /args\[0\]/],
+    [new Process({ target: targets.returns, args: [port2], transfer: [port2] }), /transfer\[0\]|args\[0\]/],
+  ] as const;
+  for (const [child, path] of cases) {
+    assert.throws(() => child.start(), { name: "PicklingError", message: path });
+  }
+  port1.close();
+  port2.close();
 });
 
 // A reserve of booted workers is kept for "worker" alone.

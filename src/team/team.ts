@@ -1,0 +1,241 @@
+/**
+ * The team: warm children that take calls. One engine under servers, pools and executors.
+ *
+ * ```
+ * take() ─▶ an idle member ──────────────────────────▶ member.call(…) … member.release() ─▶ the first in line, or idle
+ *      └─▶ none: wait in line; start another, up to `max` ─▶ ready ─▶ the first in line
+ * idle for `idleMs`, above `warm` ─▶ retired          died ─▶ its call rejects, the next take starts another
+ * ```
+ *
+ * A member runs {@link memberLoop}: it calls the team's *job* once, which gives the function that takes the calls.
+ *
+ * Invariants:
+ * - A member is idle, with one taker, starting, or leaving; whoever waits is served in the order they came.
+ * - Members are started one after the other, and the event loop turns in between: a start blocks its thread for
+ *   some 30 ms.
+ * - A start that fails rejects those who wait, and is not tried again before somebody asks again.
+ * - Nothing here keeps the program up but somebody who waits in line, or for a call.
+ */
+
+import { RuntimeError, TimeoutError } from "../base/errors.ts";
+import { waitMs, type WaitOptions } from "../base/options.ts";
+import { afterMs, keepAlive } from "../platform/runtime.ts";
+import { type Job, Member } from "./member.ts";
+
+export type { Job, Member };
+
+/** What a team is. */
+export interface TeamOptions {
+  /** What its members are called, before a number. */
+  name: string;
+  /** What each member does first: an exported function, or a `ref` to one. */
+  job: Job;
+  /** What the job is called with, after its context. Asked for at each start. */
+  init(): readonly unknown[];
+  /** At most so many members. */
+  max: number;
+  /** So many idle members are kept. */
+  warm: number;
+  /** Whether a member serves another taker after it was released; else it leaves. */
+  recycle: boolean;
+  /** How long a member above `warm` is kept idle; 2 s when left out. */
+  idleMs?: number;
+  /** Called with each message that a member sends beside its answers. */
+  onNotice?(message: unknown, member: Member): void;
+  /** Called when a member has died, whatever the reason. */
+  onGone?(member: Member): void;
+}
+
+interface Waiter {
+  take(member: Member): void;
+  fail(error: unknown): void;
+}
+
+const IDLE_MS = 2_000;
+/** Between two starts, so that the event loop turns. */
+const BETWEEN_STARTS_MS = 1;
+
+/** A set of warm children. */
+export class Team {
+  readonly #options: TeamOptions;
+  readonly #members = new Set<Member>();
+  /** Idle members, the one that was used last at the end. */
+  #idle: { member: Member; sinceMs: number }[] = [];
+  #waiting: Waiter[] = [];
+  #starting = 0;
+  /** The last start failed: only for somebody who waits another one is worth while. */
+  #failing = false;
+  #filling = false;
+  #thinning = false;
+  #made = 0;
+  #state: "open" | "closed" = "open";
+
+  constructor(options: TeamOptions) {
+    this.#options = options;
+  }
+
+  /** How many members there are, starting and leaving ones included. */
+  get size(): number {
+    return this.#members.size;
+  }
+
+  /** Starts members until `warm` are idle, without waiting for them. */
+  prepare(): void {
+    this.#fill();
+  }
+
+  /**
+   * Takes a member, waiting until one is free.
+   *
+   * @throws {TimeoutError} If none was free within `timeout` milliseconds. An aborted `signal` throws its own reason.
+   * @throws {RuntimeError} If the team is closed, or is closed meanwhile; and whatever the start of a member threw.
+   */
+  take(options?: WaitOptions): Promise<Member> {
+    if (options?.signal?.aborted) return Promise.reject(options.signal.reason);
+    if (this.#state === "closed") return Promise.reject(this.#closedError());
+    for (let last; (last = this.#idle.pop()) !== undefined;) {
+      if (!last.member.alive) continue;
+      if (this.#idle.length < this.#options.warm) this.#fill();
+      return Promise.resolve(last.member);
+    }
+    return this.#takeLater(waitMs(options), options?.signal);
+  }
+
+  #takeLater(ms: number, signal: AbortSignal | undefined): Promise<Member> {
+    return new Promise((resolve, reject) => {
+      let timer: ReturnType<typeof setTimeout> | undefined;
+      const leave = () => {
+        clearTimeout(timer);
+        signal?.removeEventListener("abort", abort);
+        keepAlive.drop();
+      };
+      const giveUp = (error: unknown) => {
+        this.#waiting = this.#waiting.filter((it) => it !== waiter);
+        leave();
+        reject(error);
+      };
+      const abort = () => giveUp(signal!.reason);
+      const waiter: Waiter = {
+        take: (member) => (leave(), resolve(member)),
+        fail: (error) => (leave(), reject(error)),
+      };
+      keepAlive.hold();
+      signal?.addEventListener("abort", abort, { once: true });
+      if (ms < 2 ** 31) {
+        const late = () =>
+          giveUp(new TimeoutError(`Cannot take a worker within ${ms} ms: all ${this.#options.max} are busy`));
+        timer = setTimeout(late, ms);
+      }
+      this.#waiting.push(waiter);
+      this.#fill();
+    });
+  }
+
+  /** Takes no more calls, lets every member go once it is released, and waits until all are gone. */
+  async close(): Promise<void> {
+    this.#shut();
+    while (this.#members.size > 0) {
+      const [member] = this.#members;
+      await member!.gone();
+      this.#members.delete(member!);
+    }
+  }
+
+  /** Ends every member, whatever it does, and waits until all are gone. */
+  async terminate(): Promise<void> {
+    this.#shut();
+    for (const member of this.#members) member.terminate();
+    await this.close();
+  }
+
+  #shut(): void {
+    if (this.#state === "closed") return;
+    this.#state = "closed";
+    for (const { member } of this.#idle.splice(0)) member.retire();
+    for (const waiter of this.#waiting.splice(0)) waiter.fail(this.#closedError());
+  }
+
+  #closedError(): RuntimeError {
+    return new RuntimeError(`Cannot take a worker of ${this.#options.name}: it was closed`);
+  }
+
+  // --- Starts ---------------------------------------------------------------------------------------------------
+
+  async #fill(): Promise<void> {
+    if (this.#filling) return;
+    this.#filling = true;
+    while (this.#lacks()) {
+      this.#start();
+      await afterMs(BETWEEN_STARTS_MS);
+    }
+    this.#filling = false;
+  }
+
+  #lacks(): boolean {
+    const { max, warm } = this.#options;
+    if (this.#state === "closed" || this.#members.size >= max) return false;
+    return this.#waiting.length + (this.#failing ? 0 : warm) > this.#idle.length + this.#starting;
+  }
+
+  async #start(): Promise<void> {
+    this.#starting++;
+    let member: Member | undefined;
+    try {
+      const { name, job, init } = this.#options;
+      member = new Member(this.#membership, `${name}-${++this.#made}`, job, init());
+      this.#members.add(member);
+      await member.ready();
+      this.#starting--;
+      this.#failing = false;
+      this.#welcome(member);
+    } catch (error) {
+      this.#starting--;
+      this.#failing = true;
+      member?.retire();
+      for (const waiter of this.#waiting.splice(0)) waiter.fail(error);
+    }
+  }
+
+  readonly #membership = {
+    released: (member: Member): void => {
+      if (this.#options.recycle && this.#state === "open") this.#welcome(member);
+      else this.#leave(member);
+    },
+    died: (member: Member): void => {
+      this.#members.delete(member);
+      this.#idle = this.#idle.filter((idle) => idle.member !== member);
+      this.#options.onGone?.(member);
+      if (this.#waiting.length > 0) this.#fill();
+    },
+    notice: (message: unknown, member: Member): void => this.#options.onNotice?.(message, member),
+  };
+
+  // --- Idle members ---------------------------------------------------------------------------------------------
+
+  #welcome(member: Member): void {
+    if (!member.alive) return;
+    if (this.#state === "closed") return this.#leave(member);
+    const first = this.#waiting.shift();
+    if (first !== undefined) return first.take(member);
+    this.#idle.push({ member, sinceMs: performance.now() });
+    if (this.#idle.length > this.#options.warm) this.#thin();
+  }
+
+  #leave(member: Member): void {
+    member.retire();
+  }
+
+  /** Lets idle members above `warm` go when their time has come. */
+  async #thin(): Promise<void> {
+    if (this.#thinning) return;
+    this.#thinning = true;
+    const idleMs = this.#options.idleMs ?? IDLE_MS;
+    while (this.#idle.length > this.#options.warm) {
+      const first = this.#idle[0]!;
+      const leftMs = first.sinceMs + idleMs - performance.now();
+      if (leftMs > 0) await afterMs(leftMs);
+      else this.#leave(this.#idle.shift()!.member);
+    }
+    this.#thinning = false;
+  }
+}

@@ -1,0 +1,49 @@
+/**
+ * When to block the thread for a moment instead of going through the event loop.
+ *
+ * Waking a blocked thread costs one wake-up of the system; waking an event loop costs two or three, and 16 loops that
+ * are woken at a time hinder each other. A worker whose answer comes soon therefore dozes: it blocks for up to two
+ * milliseconds before it waits asynchronously. Whatever else goes on in the worker is held up by that much at most:
+ * dozes that are in vain become rare, and {@link Doze.turn} sees to it that the event loop has its turn.
+ */
+
+import { nextTurn } from "../platform/runtime.ts";
+
+const LONGEST_MS = 2;
+const MOST_SKIPPED = 64;
+const TURN_MS = 20;
+
+/** The habit of one waiter. */
+export class Doze {
+  #skip = 0;
+  #penalty = 1;
+  /** When the event loop last had its turn, as far as we know. */
+  #turnedMs = 0;
+
+  /** Whether the event loop had no turn for long. */
+  get turnDue(): boolean {
+    return performance.now() - this.#turnedMs > TURN_MS;
+  }
+
+  /** Lets the event loop have its turn if that is due. */
+  turn(): Promise<void> | undefined {
+    if (!this.turnDue) return undefined;
+    this.#turnedMs = performance.now();
+    return nextTurn();
+  }
+
+  /** Waits by `block`, which gives whether that was worth it, if it has paid lately. Says whether it did. */
+  until(block: (ms: number) => boolean): boolean {
+    if (this.#skip > 0) {
+      this.#skip--;
+      return false;
+    }
+    if (block(LONGEST_MS)) {
+      this.#penalty = Math.max(1, this.#penalty >> 1);
+      return true;
+    }
+    this.#skip = this.#penalty;
+    this.#penalty = Math.min(this.#penalty * 2, MOST_SKIPPED);
+    return false;
+  }
+}

@@ -1,0 +1,193 @@
+/**
+ * Request handlers, which workers import, and how to be a client of theirs.
+ *
+ * @module
+ */
+import { exit, getpid, type Queue } from "@multiprocessing/deno";
+import { createConnection, SHUT_WR, type Socket } from "@multiprocessing/deno/socket";
+import { BaseRequestHandler, StreamRequestHandler } from "@multiprocessing/deno/socketserver";
+
+/** Sends everything back. */
+export class Echo extends BaseRequestHandler {
+  override async handle(): Promise<void> {
+    for (let data; (data = await this.request.recv(65536)).length > 0;) await this.request.sendall(data);
+  }
+}
+
+/** Sends everything back, and blocks its worker meanwhile. */
+export class EchoSync extends BaseRequestHandler {
+  override handle(): void {
+    for (let data; (data = this.request.recvSync(65536)).length > 0;) this.request.sendSync(data);
+  }
+}
+
+/** Sends every line back in capitals. */
+export class Upper extends StreamRequestHandler {
+  override async handle(): Promise<void> {
+    for await (const line of this.rfile) await this.wfile.write(text(line).toUpperCase());
+  }
+}
+
+/** Gathers what it writes; only `finish` sends it. */
+export class Gathering extends StreamRequestHandler {
+  static override wbufsize = 1024;
+
+  override async handle(): Promise<void> {
+    for (const word of ["one ", "two ", "three"]) await this.wfile.write(word);
+  }
+}
+
+/** Gives up after 20 ms. */
+export class Impatient extends StreamRequestHandler {
+  static override timeout = 20;
+
+  override async handle(): Promise<void> {
+    await this.rfile.readline();
+  }
+}
+
+/** An error of our own. */
+export class Refused extends Error {
+  override name = "Refused";
+  reason = "asked to";
+}
+
+/** What an {@link Actor} tells. */
+export type Report = [event: string, ...details: unknown[]];
+
+/** Does what the client's first line says, and tells on the queue in `args`, if there is one, how that went. */
+export class Actor extends StreamRequestHandler<[reports?: Queue<Report>]> {
+  static override rbufsize = 0;
+
+  override async handle(): Promise<void> {
+    const [command, ...words] = text(await this.rfile.readline()).trim().split(" ");
+    await (this[command as "echo"] as (...words: string[]) => Promise<void>)(...words);
+  }
+
+  async echo(): Promise<void> {
+    for (let data; (data = await this.request.recv(65536)).length > 0;) await this.request.sendall(data);
+  }
+
+  async pid(): Promise<void> {
+    await this.wfile.write(String(getpid()));
+  }
+
+  async throws(): Promise<void> {
+    await this.wfile.write("before");
+    throw new Refused("I throw");
+  }
+
+  async exits(code: string): Promise<void> {
+    await this.wfile.write("before");
+    exit(Number(code));
+  }
+
+  async spins(): Promise<void> {
+    await this.wfile.write("spinning");
+    for (;;);
+  }
+
+  /** Counts the bytes that come, and answers after the end of them. */
+  async counts(): Promise<void> {
+    let count = 0;
+    for (let data; (data = await this.request.recv(65536)).length > 0;) count += data.length;
+    await this.wfile.write(String(count));
+  }
+
+  async sends(count: string): Promise<void> {
+    await this.request.sendall(new Uint8Array(Number(count)).fill(7));
+  }
+
+  /** Sends until nobody takes it any more. */
+  async blasts(): Promise<void> {
+    this.request.settimeout(300);
+    const chunk = new Uint8Array(64 * 1024);
+    let sent = 0;
+    try {
+      for (;;) sent += await this.request.send(chunk);
+    } catch (error) {
+      await this.#tell("blasted", sent, (error as Error).name);
+    }
+  }
+
+  /** Half of what it sends is not read; the client then resets the connection. */
+  async isReset(): Promise<void> {
+    await this.request.sendall("ab");
+    const received = await this.request.recv(10).then((data) => data.length, (error) => error.name);
+    let sent = "sent";
+    for (let turn = 0; turn < 100 && sent === "sent"; turn++) {
+      sent = await this.request.send(new Uint8Array(1024)).then(() => "sent", (error) => error.name);
+    }
+    await this.#tell("reset", received, sent);
+  }
+
+  async stops(): Promise<void> {
+    await this.server.shutdown();
+    await this.wfile.write(`stopping ${this.server.serverAddress[1]}`);
+  }
+
+  /** Ends its own side first, and goes on listening. */
+  async halves(): Promise<void> {
+    await this.wfile.write("half");
+    await this.request.shutdown(SHUT_WR);
+    await this.#tell("received", text(await this.rfile.read()));
+  }
+
+  /** Leaves a `recv` behind that nobody awaits. */
+  async abandons(): Promise<void> {
+    const pending = this.request.recv(1);
+    pending.catch((error) => this.#tell("abandoned", error.name));
+    await this.wfile.write("left");
+  }
+
+  /** Never ends by itself. */
+  hangs(): Promise<void> {
+    return new Promise(() => {});
+  }
+
+  async #tell(...report: Report): Promise<void> {
+    await this.args[0]!.put(report);
+  }
+}
+
+/** Writes down which of its methods are called. In the server's own process. */
+export class Recorder extends BaseRequestHandler {
+  static calls: string[] = [];
+
+  override setup(): void {
+    Recorder.calls.push("setup");
+  }
+
+  override async handle(): Promise<void> {
+    Recorder.calls.push("handle");
+    if (text(await this.request.recv(1)) === "!") throw new Refused("I throw");
+  }
+
+  override finish(): void {
+    Recorder.calls.push("finish");
+  }
+}
+
+/** Bytes as text. */
+export function text(bytes: Uint8Array): string {
+  return new TextDecoder().decode(bytes);
+}
+
+/** Everything that comes until the end. */
+export async function rest(socket: Socket): Promise<string> {
+  return text(await socket.makefile("r").read());
+}
+
+/** Connects, says one line, and gives the socket. */
+export async function say(address: [string, number], line: string): Promise<Socket> {
+  const socket = await createConnection(address);
+  await socket.sendall(`${line}\n`);
+  return socket;
+}
+
+/** Connects, says one line, and gives everything that comes until the end. */
+export async function ask(address: [string, number], line: string): Promise<string> {
+  using socket = await say(address, line);
+  await socket.shutdown(SHUT_WR);
+  return await rest(socket);
+}
