@@ -22,8 +22,8 @@ export interface QueueCore extends Exportable {
   readonly maxsize: number;
 }
 
-type Mirror = readonly [count: number, maxsize: number, unfinished: number];
-const NONE: Mirror = [0, 0, 0];
+type Mirror = readonly [count: number, maxsize: number];
+const NONE: Mirror = [0, 0];
 
 /** A queue in shared memory. */
 export class SharedQueue implements QueueCore {
@@ -46,7 +46,7 @@ export class SharedQueue implements QueueCore {
   }
 
   mirror(): Mirror {
-    return [this.lane.count, this.maxsize, this.lane.unfinished];
+    return [this.lane.count, this.maxsize];
   }
 }
 
@@ -61,7 +61,6 @@ export class RemoteQueue extends RemoteCore implements QueueCore {
       ask: (method, args, signal) => this.ask(method, args, signal),
       tell: (method, args) => this.tell(method, args),
       count: () => (this.glance() as Mirror | undefined ?? NONE)[0],
-      taskDone: () => (this.mirror() as Mirror | undefined ?? NONE)[2] > this.unseen,
     });
   }
 

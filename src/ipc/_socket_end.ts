@@ -257,6 +257,7 @@ class Outgoing extends SocketLane {
   readonly #incoming: Incoming;
   readonly #maxlength: number;
   #last: Promise<unknown> = Promise.resolve();
+  #closed = false;
 
   constructor(stream: Stream, incoming: Incoming, maxlength: number) {
     super();
@@ -280,7 +281,14 @@ class Outgoing extends SocketLane {
     if (this.#incoming.ended) return "ended";
     const written = this.#last.then(() => this.#stream.write(frame));
     this.#last = written;
-    return await written ? "done" : "ended";
+    if (await written) return "done";
+    if (this.#closed) throw new OSError("handle is closed: cannot send after close()");
+    return "ended";
+  }
+
+  /** What is being sent now fails because of ourselves. */
+  stop(): void {
+    this.#closed = true;
   }
 }
 
@@ -291,16 +299,18 @@ export class SocketEnd implements PipeEnd {
   readonly mode = "duplex" as const;
   readonly #stream: Stream;
   readonly #reading: Incoming;
+  readonly #writing: Outgoing;
 
   constructor(stream: Stream, reader: FrameReader, maxlength: number) {
     this.#stream = stream;
     this.incoming = this.#reading = new Incoming(stream, reader, maxlength);
-    this.outgoing = new Outgoing(stream, this.#reading, maxlength);
+    this.outgoing = this.#writing = new Outgoing(stream, this.#reading, maxlength);
   }
 
   use(): void {}
 
   close(): void {
+    this.#writing.stop();
     this.#stream.close();
     this.#reading.stop("orderly");
   }

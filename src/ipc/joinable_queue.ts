@@ -31,6 +31,8 @@ export class JoinableQueue<T = unknown> extends Queue<T> {
   /**
    * Says that one item that was taken is finished with.
    *
+   * A `"spawn"` child cannot know how many are not: one report too many is an uncaught error of the child.
+   *
    * @throws {ValueError} If every item that was put is finished with already.
    */
   taskDone(): void {

@@ -116,7 +116,7 @@ interface Accept {
  * assert.deepEqual(await server.recv(), { hello: "there" });
  * ```
  */
-export class Listener implements Disposable {
+export class Listener implements Disposable, AsyncDisposable {
   readonly #socket: StreamListener;
   readonly #key: Promise<CryptoKey> | undefined;
   readonly #maxlength: number;
@@ -129,6 +129,7 @@ export class Listener implements Disposable {
   /** Calls of `accept` that wait, in the order they came. */
   readonly #accepts = new Set<Accept>();
   #roomAgain: (() => void) | undefined;
+  readonly #listening: Promise<void>;
   #lastAccepted: SocketAddress | null = null;
   #closed = false;
 
@@ -149,7 +150,7 @@ export class Listener implements Disposable {
     this.#handshakeMs = waitMs({ timeout: options.handshakeTimeout ?? HANDSHAKE_MS });
     this.#key = key && importKey(key);
     this.#socket = listenStream(where);
-    this.#listen();
+    this.#listening = this.#listen();
   }
 
   /** Where it listens, as {@link Client} takes it: a path, or host and port, with the port it really has. */
@@ -203,7 +204,11 @@ export class Listener implements Disposable {
     return arrive<Connection<T>>(Connection<T>, new SocketEnd(stream, reader, this.#maxlength));
   }
 
-  /** Stops listening: whoever waits in `accept` gets an {@link OSError}, clients that were not accepted are cut off. */
+  /**
+   * Stops listening: whoever waits in `accept` gets an {@link OSError}, clients that were not accepted are cut off.
+   * Connections that were accepted stay. The system has the address back a moment later; who wants it again at once
+   * uses `await using`, which waits for that.
+   */
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
@@ -217,6 +222,12 @@ export class Listener implements Disposable {
   /** The same as {@link Listener.close}. */
   [Symbol.dispose](): void {
     this.close();
+  }
+
+  /** The same as {@link Listener.close}, and waits until the system has the address back. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.close();
+    await settledWithin(this.#listening, Infinity);
   }
 
   async #listen(): Promise<void> {

@@ -197,7 +197,7 @@ export function newMemory(sizeBytes: number): SharedArrayBuffer {
 /** The error for what needs memory that is not here; `instead` does without. */
 export function noMemoryHere(what: string, instead: string): RuntimeError {
   return new RuntimeError(
-    `Cannot use ${what} here: this memory lives in the process that created it, which a "spawn" child can only ask; ` +
-      `use \`await ${instead}\`, or the start method "worker"`,
+    `Cannot use ${what} here: this memory lives in another operating-system process, as between a "spawn" child and its ` +
+      `parent; use \`await ${instead}\`, or the start method "worker"`,
   );
 }

@@ -203,7 +203,7 @@ export class SharedMemory implements Disposable {
   /**
    * Takes the block's name away, for every process. To be called once, by one of them.
    *
-   * @throws {OSError} With `code` `"ENOENT"` if the name is gone already.
+   * @throws {OSError} With `code` `"ENOENT"` if the name is gone already; a `"spawn"` child is not told.
    */
   unlink(): void {
     this.#segment.unlink();

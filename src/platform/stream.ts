@@ -94,7 +94,10 @@ export class StreamListener {
     }
   }
 
-  /** Closes it and takes its socket file away. */
+  /**
+   * Closes it and takes its socket file away. While a connection is awaited the system has the address back only when
+   * {@link accept} has returned.
+   */
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
@@ -105,8 +108,16 @@ export class StreamListener {
   }
 }
 
+// The program ends: what Deno would do a moment later is done now.
 function closeAll(): void {
-  for (const listener of open) listener.close();
+  for (const listener of open) {
+    listener.close();
+    try {
+      Deno.removeSync(listener.address as string);
+    } catch {
+      // It is gone, or was never a file.
+    }
+  }
 }
 
 /**

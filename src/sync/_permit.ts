@@ -79,9 +79,8 @@ const abroad = (task: number) => OWN_TASKS + task | 0;
 /** A permit of another operating-system process. */
 export class RemotePermit extends RemoteCore implements Permit {
   #abandoned = false;
-  // What this process holds, by task, so that a release too many fails here as it does at home.
+  // What this process holds, by task.
   readonly #held = new Map<number, number>();
-  #everHeld = false;
 
   tryAcquire(): boolean {
     return false; // never without asking
@@ -92,7 +91,6 @@ export class RemotePermit extends RemoteCore implements Permit {
     const task = currentTask();
     const [got, abandoned] = await this.ask("acquire", [ms, abroad(task)], signal) as [boolean, boolean];
     if (got) this.#held.set(task, (this.#held.get(task) ?? 0) + 1);
-    this.#everHeld ||= got;
     this.#abandoned ||= abandoned;
     return got;
   }
@@ -109,12 +107,11 @@ export class RemotePermit extends RemoteCore implements Permit {
     this.tell("release", [abroad(task)]);
   }
 
-  /** Throws if a release by this task, which holds nothing, is one too many. */
-  protected refuseRelease(): void {
-    // What a process knows that never held it may be old: somebody else may hold it by now. Home will say.
-    const [free, most] = this.#known;
-    if (this.#everHeld && free >= most) throw notAcquired();
-  }
+  /**
+   * A release by this task, which holds nothing: anybody may release what others hold, so that is for home to judge.
+   * One too many is an uncaught error here then. Reentrant ones know better.
+   */
+  protected refuseRelease(): void {}
 
   locked(): boolean {
     return [...this.#held.values()].some((times) => times > 0) || this.#known[0] === 0;

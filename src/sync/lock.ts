@@ -116,8 +116,8 @@ export class Lock {
   /**
    * Gives the lock up; the first in line has it at once.
    *
-   * A `"spawn"` child that never acquired the lock cannot know whether somebody else holds it: its release goes to
-   * the lock's home, and one too many is then an uncaught error of the child.
+   * A `"spawn"` child cannot know whether somebody else holds the lock: its release goes to the lock's home, and one
+   * too many is then an uncaught error of the child.
    *
    * @throws {ValueError} If nobody holds the lock.
    */

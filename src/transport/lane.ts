@@ -216,12 +216,12 @@ export class SharedLane implements Lane {
     if (this.#spin.until(this.#somethingThere)) frame = this.#tryTake();
     const end = performance.now() + ms;
     while (frame === NOTHING) {
-      const node = this.#queueUp(this.#takers, () => frame = this.#shift());
+      const node = this.#queueUp(this.#takers, () => frame = this.#shift(false, false));
       if (node === 0) break;
       const forget = this.#agent.onDeath(this.#revise);
       const outcome = await this.#agent.wait(node, end - performance.now(), signal);
       forget();
-      this.#collect(this.#takers, node, outcome, () => frame = this.#shift());
+      this.#collect(this.#takers, node, outcome, () => frame = this.#shift(false, true));
       if (frame !== NOTHING) break;
       if (outcome === "aborted") throw signal!.reason;
       if (outcome === "timeout") return NOTHING;
@@ -235,12 +235,12 @@ export class SharedLane implements Lane {
       if (this.#spin.until(this.#somethingThere)) frame = this.#tryTake(true);
       const end = performance.now() + ms;
       while (frame === NOTHING) {
-        const node = this.#queueUp(this.#takers, () => frame = this.#shift(true));
+        const node = this.#queueUp(this.#takers, () => frame = this.#shift(true, false));
         if (node === 0) break;
         const forget = this.#agent.onDeath(this.#revise);
         const outcome = this.#agent.waitSync(node, end - performance.now());
         forget();
-        this.#collect(this.#takers, node, outcome, () => frame = this.#shift(true));
+        this.#collect(this.#takers, node, outcome, () => frame = this.#shift(true, true));
         if (outcome === "timeout") break;
       }
     }
@@ -419,7 +419,7 @@ export class SharedLane implements Lane {
   #tryTake(sync = false): Frame | Nothing {
     enter(this.#agent, this.words, this.#at + GUARD);
     try {
-      return this.#shift(sync);
+      return this.#shift(sync, false);
     } finally {
       leave(this.words, this.#at + GUARD);
     }
@@ -436,14 +436,15 @@ export class SharedLane implements Lane {
     return "done";
   }
 
-  /** Under the guard: takes the first frame that is not somebody else's already. */
-  #shift(sync = false): Frame | Nothing {
+  /**
+   * Under the guard: takes the first frame that is not somebody else's already. `entitled`: the caller was granted
+   * one. At the end of the lane everybody is, and whoever looks first takes what is left.
+   */
+  #shift(sync: boolean, entitled: boolean): Frame | Nothing {
     const count = this.#ring.count;
-    if (count <= this.#takers.granted) {
-      if (count === 0 && this.isShut) return SHUT;
-      if (count === 0 && this.#ends.noSender()) return ENDED;
-      return NOTHING;
-    }
+    if (count === 0) return this.isShut ? SHUT : this.#ends.noSender() ? ENDED : NOTHING;
+    const reserved = !entitled && count <= this.#takers.granted;
+    if (reserved && !this.isShut && !this.#ends.noSender()) return NOTHING;
     const ticket = this.#ring.peekTicket();
     if (sync && ticket !== 0 && !claimable(this.#agent, ticket)) {
       throw new RuntimeError(

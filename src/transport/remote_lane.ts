@@ -58,14 +58,11 @@ export interface Wire {
   tell(method: string, args: readonly unknown[]): void;
   /** Values in the lane, as of the last answer. */
   count(): number;
-  /** Whether some value is not finished with, as of the last answer and what was told since. */
-  taskDone?(): boolean;
 }
 
 /** A lane whose operations are requests. */
 export class RemoteLane implements Lane {
   readonly #wire: Wire;
-  #hasTaken = false;
 
   constructor(wire: Wire) {
     this.#wire = wire;
@@ -97,7 +94,6 @@ export class RemoteLane implements Lane {
     signal?.throwIfAborted();
     const answer = await this.#wire.ask("take", [ms], signal) as string | [unknown];
     if (typeof answer === "string") return WORDS[answer];
-    this.#hasTaken = true;
     return answer[0];
   }
 
@@ -115,8 +111,6 @@ export class RemoteLane implements Lane {
   }
 
   taskDone(): boolean {
-    // Who never took anything reports for somebody else, and what is known here may be old: home will say.
-    if (this.#hasTaken && this.#wire.taskDone?.() === false) return false;
     this.#wire.tell("taskDone", []);
     return true;
   }
