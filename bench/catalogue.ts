@@ -51,6 +51,18 @@ function server(
   };
 }
 
+function roundTrip(name: string, topic: string, target: Variant["target"]): Group {
+  return {
+    unit: "µs",
+    rivals: [{ sample: python("bench_sync.py", topic) }],
+    variants: [
+      { name: `${name} round trip, child Sync`, sample: deno("sync.ts", `${topic}-sync-child`), target },
+      { name: `${name} round trip, both async`, sample: deno("sync.ts", `${topic}-async-child`), target },
+    ],
+    bare: { name: "Atomics", sample: deno("bare.ts", "atomics-round-trip") },
+  };
+}
+
 export const GROUPS: Group[] = [
   processStart("paced", "one at a time"),
   processStart("back-to-back", "back to back"),
@@ -135,6 +147,26 @@ export const GROUPS: Group[] = [
     ],
     bare: { name: "Atomics", sample: deno("bare.ts", "atomics-lock") },
   },
+  {
+    unit: "µs",
+    rivals: [{ sample: python("bench_sync.py", "semaphore") }],
+    variants: [
+      {
+        name: "Semaphore acquire+release, free, async form",
+        sample: deno("sync.ts", "semaphore-async"),
+        target: { least: 0.5 },
+      },
+      {
+        name: "Semaphore acquire+release, free, Sync form",
+        sample: deno("sync.ts", "semaphore-sync"),
+        target: { aim: 1 },
+      },
+    ],
+    bare: { name: "Atomics", sample: deno("bare.ts", "atomics-lock") },
+  },
+  roundTrip("Event", "event", { aim: 1 }),
+  roundTrip("Condition", "condition", { aim: 1 }),
+  roundTrip("JoinableQueue put→join", "joinable", { aim: 1 }),
   server("echo, 1 client", ["echo", 1], { least: 1, aim: 1.5 }, [
     "async",
     "blocking",

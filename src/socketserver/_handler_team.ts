@@ -32,6 +32,8 @@ export interface HandlerTeamOptions {
   recycle: boolean;
   /** How long a connection may be silent. */
   idleTimeoutMs: number;
+  /** How long a worker that is not needed is kept. */
+  workerIdleMs: number;
   /** Called when a handler wants the server to stop. */
   onShutdown(): void;
 }
@@ -79,6 +81,7 @@ export class HandlerTeam {
       max: options.max,
       warm: options.warm,
       recycle: options.recycle,
+      idleMs: options.workerIdleMs,
       onNotice: (message) => message === SHUTDOWN && options.onShutdown(),
       onGone: (member) => this.#forget(member),
     });

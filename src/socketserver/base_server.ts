@@ -21,6 +21,11 @@ export interface ServerOptions {
   /** `Threading…` servers: a connection that is silent for so many milliseconds is closed; never when left out. */
   idleTimeout?: number;
   /**
+   * `Threading…` servers: how long a worker above `warmWorkers` is kept that has nothing to do, in milliseconds; 30 s
+   * when left out. To make another takes the server 30 ms, and the memory of ended workers does not all come back.
+   */
+  workerIdleTimeout?: number;
+  /**
    * `Threading…` servers: how long `serverClose` waits for handlers that are at work, in milliseconds, before it
    * ends them; 10 s when left out.
    */
@@ -406,7 +411,7 @@ function checkOptions(options: ServerOptions): void {
   }
   if (options.maxWorkers !== undefined) wholeNumber("maxWorkers", options.maxWorkers, 1);
   if (options.warmWorkers !== undefined) wholeNumber("warmWorkers", options.warmWorkers, 0);
-  for (const name of ["idleTimeout", "closeTimeout"] as const) {
+  for (const name of ["idleTimeout", "workerIdleTimeout", "closeTimeout"] as const) {
     const ms = options[name];
     if (ms !== undefined && !(typeof ms === "number" && ms >= 0)) {
       throw new ValueError(

@@ -18,7 +18,7 @@ import type { HandlerClass } from "./handlers.ts";
  *
  * Python: {@link https://docs.python.org/3/library/socketserver.html#socketserver.TCPServer | socketserver.TCPServer}.
  * Here `serverBind` also lets the socket listen, since Deno does both at once; the address can always be reused; and
- * `requestQueueSize` is 128, not 5, which loses connections under load.
+ * `requestQueueSize` is 511, not 5, which loses connections under load.
  *
  * @example Serve one request
  * ```ts
@@ -39,7 +39,7 @@ export class TCPServer extends BaseServer<Socket, [hostname: string, port: numbe
   /** Whether an address may be bound again at once. Deno always allows it. */
   static allowReuseAddress: boolean = true;
   /** How many connections the kernel holds that were not accepted yet. */
-  static requestQueueSize: number = 128;
+  static requestQueueSize: number = 511;
 
   #listener: NetListener | undefined;
 

@@ -23,6 +23,8 @@ export type ServerClass = new (...args: any[]) => BaseServer;
 export type WithThreading<B> = B & (new (...args: any[]) => Threading);
 
 const MAX_WORKERS = 64;
+/** Long enough that the next burst finds the workers of this one. */
+const WORKER_IDLE_MS = 30_000;
 const WARM_WORKERS = 2;
 const CLOSE_TIMEOUT_MS = 10_000;
 
@@ -141,6 +143,7 @@ export function ThreadingMixIn<B extends ServerClass>(Base: B): WithThreading<B>
         warm: Math.min(warmWorkers, maxWorkers),
         recycle,
         idleTimeoutMs: this.options.idleTimeout ?? Infinity,
+        workerIdleMs: this.options.workerIdleTimeout ?? WORKER_IDLE_MS,
         onShutdown: () => void this.shutdown(),
       });
     }

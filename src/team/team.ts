@@ -47,11 +47,19 @@ export interface TeamOptions {
 }
 
 interface Waiter {
+  readonly sinceMs: number;
   take(member: Member): void;
   fail(error: unknown): void;
 }
 
 const IDLE_MS = 2_000;
+/** So many members are made as soon as somebody wants one. */
+const EAGER = 8;
+/**
+ * Beyond those another is made only when somebody has waited for so long: a burst of short calls is served sooner by
+ * the members there are than by a creator that makes members for 30 ms each, and they take 12 MB apiece.
+ */
+const PATIENCE_MS = 100;
 /** Between two starts, so that the event loop turns. */
 const BETWEEN_STARTS_MS = 1;
 
@@ -116,6 +124,7 @@ export class Team {
       };
       const abort = () => giveUp(signal!.reason);
       const waiter: Waiter = {
+        sinceMs: performance.now(),
         take: (member) => (leave(), resolve(member)),
         fail: (error) => (leave(), reject(error)),
       };
@@ -165,8 +174,9 @@ export class Team {
     if (this.#filling) return;
     this.#filling = true;
     while (this.#lacks()) {
-      this.#start();
-      await afterMs(BETWEEN_STARTS_MS);
+      const patienceMs = this.#patienceMs();
+      if (patienceMs === 0) this.#start();
+      await afterMs(Math.max(patienceMs, BETWEEN_STARTS_MS));
     }
     this.#filling = false;
   }
@@ -174,7 +184,15 @@ export class Team {
   #lacks(): boolean {
     const { max, warm } = this.#options;
     if (this.#state === "closed" || this.#members.size >= max) return false;
-    return this.#waiting.length + (this.#failing ? 0 : warm) > this.#idle.length + this.#starting;
+    const spare = this.#failing || this.#members.size >= EAGER ? 0 : warm;
+    return this.#waiting.length + spare > this.#idle.length + this.#starting;
+  }
+
+  /** How long to go on with the members there are. */
+  #patienceMs(): number {
+    const [first] = this.#waiting;
+    if (first === undefined || this.#members.size < EAGER) return 0;
+    return Math.max(0, first.sinceMs + PATIENCE_MS - performance.now());
   }
 
   async #start(): Promise<void> {

@@ -11,6 +11,7 @@ import {
   DEATH_MS,
   dies,
   endAll,
+  hasLastWords,
   nested,
   Puppet,
   puppets,
@@ -179,6 +180,7 @@ for (const mp of contexts()) {
     const waiting = await child.begin("event.wait");
     const controller = new AbortController();
     const mine = event.wait({ signal: controller.signal });
+    mine.catch(() => {}); // looked at later
     assert.ok(await isPending(mine));
     await child.call("abort", "a");
     controller.abort(new RangeError("enough"));
@@ -301,6 +303,20 @@ for (const mp of contexts()) {
     await child.process.join();
     assert.equal(event.isSet(), true);
     assert.equal(await event.wait({ block: false }), true);
+  });
+
+  test(mp, "Event that a child set with its last breath is set once it has been joined", async () => {
+    const [event, said, busy] = [new mp.Event(), new mp.Queue<string>(), new mp.Event()];
+    const queue = new mp.JoinableQueue<number>();
+    await queue.put(1);
+    await using child = new mp.Process({ target: hasLastWords, args: [said, event, queue] });
+    child.start();
+    await said.get();
+    busy.waitSync({ timeout: 150 }); // so that we hear of its end and of its last words in one go
+    await child.join();
+    assert.equal(child.exitcode, 0);
+    assert.equal(event.isSet(), true);
+    await queue.join({ timeout: 0 });
   });
 
   test(mp, "Event waits of children that are killed again and again leave nothing behind", async () => {

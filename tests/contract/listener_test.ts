@@ -9,7 +9,7 @@ import {
   BrokenPipeError,
   Client,
   type ClientOptions,
-  Connection,
+  type Connection,
   currentProcess,
   EOFError,
   Listener,
@@ -38,10 +38,22 @@ import { Program } from "../support/program.ts";
 const bytes = (text: string) => new TextEncoder().encode(text);
 const KEY = bytes("a key between friends");
 
+/** Where sockets lie that have a name. Made when it is needed: children import this module, too. */
+let directory: string | undefined;
+let sockets = 0;
+
+function newSocketPath(): string {
+  if (directory === undefined) {
+    const made = directory = Deno.makeTempDirSync({ prefix: "listener-test-" });
+    addEventListener("unload", () => Deno.removeSync(made, { recursive: true }));
+  }
+  return `${directory}/${++sockets}`;
+}
+
 /** The kinds of addresses, as CPython's families. */
 const FAMILIES: Record<string, () => ListenerOptions["address"]> = {
   AF_INET: () => ({ hostname: "127.0.0.1", port: 0 }),
-  AF_UNIX: () => `${Deno.makeTempDirSync({ prefix: "listener-test-" })}/socket`,
+  AF_UNIX: newSocketPath,
   default: () => undefined,
 };
 
@@ -348,10 +360,10 @@ Deno.test("Listener.address is where it listens, and its socket file goes with i
   assert.equal(hostname, "127.0.0.1");
   assert.ok(port > 0);
   assert.equal(tcp.lastAccepted, null);
-  for (const listener of [new Listener(), new Listener({ address: FAMILIES.AF_UNIX!() })]) {
+  for (const listener of [new Listener(), new Listener({ address: newSocketPath() })]) {
     const path = listener.address as string;
     assert.ok((await Deno.stat(path)).isSocket);
-    listener.close();
+    await listener[Symbol.asyncDispose]();
     await assert.rejects(Deno.stat(path), Deno.errors.NotFound);
   }
   const own = new Listener();
@@ -384,13 +396,32 @@ Deno.test("Listener and Client refuse impossible options", async () => {
     assert.ok(error instanceof OSError);
     return error.code === "ENOENT";
   });
-  using taken = new Listener({ address: {} });
-  const { address } = taken;
-  taken.close();
+  let address: SocketAddress;
+  {
+    await using gone = new Listener({ address: {} });
+    address = gone.address;
+  }
   await assert.rejects(Client(address), (error: Error & { code?: string }) => {
     assert.ok(error instanceof OSError);
     return error.code === "ECONNREFUSED";
   });
+});
+
+// _TestManagerRestart.test_rapid_restart
+Deno.test("Listener's address is free again after await using", async () => {
+  for (const family of ["AF_INET", "AF_UNIX"]) {
+    let address = FAMILIES[family]!();
+    for (let i = 0; i < 30; i++) {
+      await using listener = new Listener({ address });
+      address = listener.address;
+      if (i % 2 === 0) continue;
+      const accepted = listener.accept();
+      using client = await Client(address);
+      using server = await accepted;
+      await server.send(i);
+      assert.equal(await client.recv(), i);
+    }
+  }
 });
 
 // --- accept() ----------------------------------------------------------------------------------------------------
@@ -736,6 +767,17 @@ Deno.test("Connection over a socket: send waits while nobody receives", async ()
   await sending;
 });
 
+Deno.test("Connection over a socket: a send that waits ends when this end is closed", async () => {
+  using both = await pair<Uint8Array>();
+  const sending = both.client.send(new Uint8Array(16 * 2 ** 20));
+  assert.equal(await isPending(sending), true);
+  const next = both.client.send(new Uint8Array(1));
+  const refused = [assert.rejects(sending, /handle is closed/), assert.rejects(next, /handle is closed/)];
+  both.client.close();
+  await Promise.all(refused);
+  await assert.rejects(both.server.recv(), /got end of file during message/);
+});
+
 Deno.test("Connection.poll() over a socket", async () => {
   using both = await pair<string>();
   const { client, server } = both;
@@ -875,6 +917,10 @@ Deno.test("Connection over a socket runs no code on receipt, and takes no handle
     encode(new Queue(), { wire: true, context: theirs }).bytes.slice(),
     encode(new Lock()).bytes.slice(),
     encode(new SharedArrayBuffer(8)).bytes.slice(),
+    // A Lock by its number at our end, at our hub, and among what came along.
+    ...["yours", "hub", "here"].map((key) =>
+      new Uint8Array([25, 4, ...bytes("Lock"), 14, key.length, ...bytes(key), 0x81, 0xff])
+    ),
     bytes("no value at all"),
     new Uint8Array(0),
     new Uint8Array(300).fill(12),
@@ -979,11 +1025,17 @@ for (
   ]] as const
 ) {
   Deno.test(`Listener and the end of the program: ${which}`, async () => {
-    await using program = Program.deno("tests/fixtures/programs/listening.ts", [which]);
+    await using program = Program.deno("tests/fixtures/programs/listening.ts", [
+      which,
+      newSocketPath(),
+    ]);
     const output = await program.end();
     assert.equal(output.stderr, "");
     assert.equal(output.code, code);
-    assert.equal(output.lines[1] ?? "", last);
+    assert.equal(output.lines[2] ?? "", last);
+    for (const line of output.lines.slice(0, 2)) {
+      await assert.rejects(Deno.stat(line), Deno.errors.NotFound); // neither socket is left
+    }
     const directory = output.lines[0]!.replace(/\/[^/]*$/, "");
     await assert.rejects(Deno.stat(directory), Deno.errors.NotFound);
   });

@@ -3,7 +3,16 @@
  *
  * @module
  */
-import { type Connection, EOFError, OSError, TimeoutError, ValueError, wait } from "@multiprocessing/deno";
+import {
+  type Connection,
+  EOFError,
+  OSError,
+  Pipe,
+  Process,
+  TimeoutError,
+  ValueError,
+  wait,
+} from "@multiprocessing/deno";
 import assert from "node:assert/strict";
 import * as targets from "../fixtures/wait_targets.ts";
 import { contexts, test } from "../support/contexts.ts";
@@ -193,7 +202,6 @@ Deno.test("wait() refuses what cannot be waited for", async () => {
   for (const bad of [1, "text", null, undefined, {}, { sentinel: 5 }]) {
     await assert.rejects(wait([bad as never]), TypeError);
   }
-  const { Pipe, Process } = await import("@multiprocessing/deno");
   const [reader, writer] = Pipe<unknown>({ duplex: false });
   await assert.rejects(wait([writer]), OSError);
   reader.close();

@@ -327,7 +327,7 @@ test("serverClose() with daemonThreads ends the handlers at once", async () => {
 });
 
 test("ThreadingTCPServer leaves an unused worker no longer than it is kept warm", async () => {
-  await using server = new Server(HERE, Actor, { warmWorkers: 0 });
+  await using server = new Server(HERE, Actor, { warmWorkers: 0, workerIdleTimeout: 200 });
   void server.serveForever();
   await ask(server.serverAddress, "pid");
   const [worker] = activeChildren();
