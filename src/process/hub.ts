@@ -204,7 +204,7 @@ function runSpawn(order: Order, starter: number, link: Link): void {
     stop: (code) => process.signal(code === SIGKILL ? "SIGKILL" : "SIGTERM"),
   });
   line.post({ kind: "run", order } as { kind: string });
-  process.line.then(async (socket) => {
+  const heardOut = process.line.then(async (socket) => {
     (link as BufferedLink).connect((bytes) => socket.send(bytes));
     try {
       for await (const bytes of socket.frames()) link.receive(bytes);
@@ -214,7 +214,8 @@ function runSpawn(order: Order, starter: number, link: Link): void {
       process.signal("SIGKILL");
     }
   }, () => {/* it ended before it was ready; its status says how */});
-  process.status.then((code) => {
+  process.status.then(async (code) => {
+    await heardOut; // what it said with its last breath counts
     link.end(new ProcessError(`Cannot reach process "${identity.name}": it ended with exit code ${code}`));
     ended(agent, code);
   });

@@ -87,7 +87,8 @@ for (const mp of contexts()) {
     await queue.put(3);
     assert.equal(await child.call("queue.get"), 3);
     await child.call("queue.taskDone");
-    await assert.rejects(child.call("queue.taskDone"), tooOften);
+    // A "spawn" child cannot know; what comes of it there has a test of its own.
+    if (mp.name === "worker") await assert.rejects(child.call("queue.taskDone"), tooOften);
     await child.call("queue.put", 4);
     assert.equal(await child.call("queue.get"), 4);
     await child.call("queue.taskDone");
@@ -378,7 +379,7 @@ for (const mp of contexts()) {
         assert.ok(await isPending(mine));
         await child.call(`${at}.taskDone`);
         await within(AT_ONCE_MS, mine, at);
-        await assert.rejects(child.call(`${at}.taskDone`), tooOften);
+        if (mp.name === "worker") await assert.rejects(child.call(`${at}.taskDone`), tooOften);
       }
       ours.close();
       await child.end();
@@ -399,7 +400,7 @@ for (const mp of contexts()) {
     assert.ok(await isPending(mine));
     await child.call("queue.taskDone");
     await within(AT_ONCE_MS, Promise.all([mine, theirs.result]), "both joins");
-    assert.throws(() => queue.taskDone(), tooOften);
+    if (mp.name === "worker") assert.throws(() => queue.taskDone(), tooOften);
     await child.end();
   });
 
