@@ -348,6 +348,11 @@ export function unpackCore<L, C extends Exportable>(
   local: (payload: L) => C,
   Remote: new (link: Link, number: number) => RemoteCore & C,
 ): C {
+  // Only what comes from our own program may name memory or the hub's objects; a peer on a wire could name any.
+  const ours = context.context === undefined || typeof context.context === "symbol";
+  if (!ours && ("here" in reference || "hub" in reference)) {
+    throw new RemoteError("Cannot receive a handle: the other side names an object that it was not given");
+  }
   if ("here" in reference) return local(reference.here);
   if ("hub" in reference) {
     return thisAgent().isHub
