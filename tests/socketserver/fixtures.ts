@@ -28,6 +28,21 @@ export class Upper extends StreamRequestHandler {
   }
 }
 
+/** Speaks just enough HTTP: answers each request of a connection with its path, and keeps the connection. */
+export class Http extends StreamRequestHandler {
+  override async handle(): Promise<void> {
+    for (let path = ""; (path = await this.#requestPath()) !== "";) {
+      await this.wfile.write(`HTTP/1.1 200 OK\r\nContent-Length: ${path.length}\r\n\r\n${path}`);
+    }
+  }
+
+  async #requestPath(): Promise<string> {
+    const path = text(await this.rfile.readline()).split(" ")[1] ?? "";
+    while (text(await this.rfile.readline()).trim() !== "");
+    return path;
+  }
+}
+
 /** Gathers what it writes; only `finish` sends it. */
 export class Gathering extends StreamRequestHandler {
   static override wbufsize = 1024;
@@ -140,9 +155,10 @@ export class Actor extends StreamRequestHandler<[reports?: Queue<Report>]> {
     await this.wfile.write("left");
   }
 
-  /** Never ends by itself. */
-  hangs(): Promise<void> {
-    return new Promise(() => {});
+  /** Says that it is at work, and never ends by itself. */
+  async hangs(): Promise<void> {
+    await this.request.sendall("hanging");
+    await new Promise(() => {});
   }
 
   async #tell(...report: Report): Promise<void> {

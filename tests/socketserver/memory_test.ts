@@ -1,7 +1,7 @@
 /** What a server keeps of many connections: nothing. A real client, a server of its own, the memory of that process. */
 
 import assert from "node:assert/strict";
-import { Program } from "../support/program.ts";
+import { hasPython, Program } from "../support/program.ts";
 
 const CLIENT = `
 import socket, sys
@@ -28,12 +28,7 @@ for sock in together:
 print(answered, "answered")
 `;
 
-const python3 = await new Deno.Command("python3", { args: ["--version"] }).output().then(
-  () => true,
-  () => false,
-);
-
-if (python3) {
+if (await hasPython()) {
   Deno.test("ThreadingTCPServer has its memory back after 1000 connections in sequence and 200 at once", async () => {
     await using server = Program.deno("tests/socketserver/memory_server.ts");
     const port = (await server.line(/^listening on (\d+)$/))[1]!;

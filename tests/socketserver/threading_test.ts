@@ -9,7 +9,7 @@ import { BaseRequestHandler, TCPServer, ThreadingMixIn } from "@multiprocessing/
 import assert from "node:assert/strict";
 import { isPending, within } from "../support/gates.ts";
 import { canLook, cpuMs } from "../support/leftovers.ts";
-import { Program } from "../support/program.ts";
+import { hasPython, Program } from "../support/program.ts";
 import {
   Actor,
   ask,
@@ -26,9 +26,7 @@ import {
 import { Server, test } from "./support.ts";
 
 const HERE: [string, number] = ["127.0.0.1", 0];
-const python = await new Deno.Command("python3", { args: ["--version"], stdout: "null", stderr: "null" })
-  .output()
-  .then(({ success }) => success, () => false);
+const python = await hasPython();
 
 for (const Handler of [Echo, EchoSync]) {
   test(`ThreadingTCPServer serves ${Handler.name}`, async () => {
@@ -306,6 +304,7 @@ test("serverClose() leaves no worker, whatever they do", async () => {
   using hanging = await say(server.serverAddress, "hangs");
   await idle.sendall("x");
   assert.equal(text(await idle.recv(1)), "x");
+  assert.equal(text(await hanging.recv(7)), "hanging");
   await server.shutdown();
   await serving;
   await server.serverClose();
