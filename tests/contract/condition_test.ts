@@ -483,9 +483,10 @@ for (const mp of contexts()) {
   test(mp, "Condition.notify(n) counts neither those whose time was up nor those who gave up", async () => {
     const condition = new mp.Condition();
     await using children = await puppets(mp, 3, { condition });
-    const late = await sleep(children[0]!, 1, "condition", { timeout: 30 });
     const aborted = await sleep(children[1]!, 1, "condition", { abortAt: "a" });
     const waiting = await sleep(children[2]!);
+    // Last, since it has the lock again when its time is up, and nobody else could get in line then.
+    const late = await sleep(children[0]!, 1, "condition", { timeout: 30 });
     assert.equal(await within(AT_ONCE_MS, late.result, "the short wait()"), false);
     await children[0]!.call("condition.release");
     await children[1]!.call("abort", "a");
