@@ -170,6 +170,7 @@ export class SharedSemaphore implements ServedPermit {
   }
 
   #tryFor(owner: number): boolean {
+    this.#moveIn(owner);
     for (;;) {
       const free = Atomics.load(this.words, FREE);
       if (free === 0 || free >= IN_LINE) return false;
@@ -267,17 +268,23 @@ export class SharedSemaphore implements ServedPermit {
     return HOLDERS + 2 * this.#agent.directory.highWater;
   }
 
-  /** Notes that an agent took a permit. Under the guard only after {@link SharedSemaphore.#takeFromDead}. */
-  #noteTaken(agent: number): void {
+  /**
+   * Makes the holders' entry of an agent's slot its own. Before it takes a permit: to recover what the slot's last
+   * agent left may be the end of this thread, which must not have an unnoted permit then.
+   */
+  #moveIn(agent: number): void {
     const { words } = this;
     const at = HOLDERS + 2 * slotOf(agent);
-    if (words[at] !== agent) {
-      // The slot's last agent is dead. Only its own slot's new agent comes here, so nobody else writes these two.
-      if (words[at + 1]! > 0) this.#recover();
-      words[at + 1] = 0;
-      Atomics.store(words, at, agent);
-    }
-    Atomics.add(words, at + 1, 1);
+    if (words[at] === agent) return;
+    // The slot's last agent is dead. Only its own slot's new agent comes here, so nobody else writes these two.
+    if (words[at + 1]! > 0) this.#recover();
+    words[at + 1] = 0;
+    Atomics.store(words, at, agent);
+  }
+
+  /** Notes that an agent, which has moved in, took a permit. */
+  #noteTaken(agent: number): void {
+    Atomics.add(this.words, HOLDERS + 2 * slotOf(agent) + 1, 1);
   }
 
   /** Notes that an agent gave a permit back: one of its own, or else one that somebody else had taken. */

@@ -100,6 +100,7 @@ class SharedLine implements Line {
   #queueUp(owner: number): number {
     const node = this.#agent.node(owner);
     enter(this.#agent, this.words, GUARD);
+    this.#wake(this.#line.reap()); // what a dead one had is for those who are in line already
     this.#line.join(node);
     leave(this.words, GUARD);
     return node;

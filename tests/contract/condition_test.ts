@@ -695,6 +695,23 @@ for (const mp of contexts()) {
     await next.end();
   });
 
+  test(mp, "Condition notification that a dead child had wakes nobody who comes later", async () => {
+    const condition = new mp.Condition();
+    await using children = await puppets(mp, 2, { condition });
+    const [doomed, other] = [children[0]!, children[1]!];
+    await sleep(doomed);
+    await doomed.begin("spins");
+    await notify(condition, 1); // to the only one in line
+    doomed.process.kill();
+    await doomed.process.join();
+    await condition.acquire();
+    const mine = condition.wait({ timeout: 150 });
+    other.process.kill(); // so that everybody looks again
+    await other.process.join();
+    assert.equal(await mine, false);
+    condition.release();
+  });
+
   test(mp, "Condition.notifyAll() wakes the living when some of the line are dead", async () => {
     const condition = new mp.Condition();
     await using children = await puppets(mp, 3, { condition });
