@@ -1,13 +1,13 @@
 /**
  * The counter under Semaphore and BoundedSemaphore.
  *
- * The value word is the number of free permits, with a flag for "somebody is in line". As with the mutex, without
- * the flag a change is one compare-and-swap, and with it a release hands its permit to the first in line.
- *
  * Who holds how many permits is noted per agent slot, so that a death can give them back. A semaphore has no owners,
  * though: a process may acquire what another releases for it, as consumer and producer do, and must then give nothing
  * back when it ends. So of a dead holder's permits only as many return as the semaphore would lack of the number it
  * began with.
+ *
+ * That sum is only right when counter and notes are changed together, so every change is made under the guard. Should
+ * a holder of the guard be ended in between, it has noted a permit too many for itself, which the sum does not count.
  */
 
 import { ValueError } from "../base/errors.ts";
@@ -30,8 +30,7 @@ const LINE = 6;
 const HOLDERS = LINE + WAIT_LIST_WORDS;
 const WORDS = HOLDERS + 2 * SLOT_LIMIT;
 
-const IN_LINE = 1 << 30;
-const MOST_PERMITS: number = IN_LINE - 1;
+const MOST_PERMITS: number = 2 ** 30;
 
 /** The counter in shared memory. */
 export class SharedSemaphore implements ServedPermit {
@@ -72,8 +71,7 @@ export class SharedSemaphore implements ServedPermit {
   }
 
   acquireSync(ms: number): boolean {
-    if (this.#tryFor(this.#agent.id)) return true;
-    if (ms === 0 && !this.#anyDead()) return false;
+    if (ms === 0) return this.#tryFor(this.#agent.id);
     const node = this.#queueUp(this.#agent.id);
     if (node === 0) return true;
     const forget = this.#agent.onDeath(this.#recover);
@@ -84,8 +82,7 @@ export class SharedSemaphore implements ServedPermit {
 
   async acquireFor({ agent }: Holder, ms: number, signal?: AbortSignal): Promise<boolean> {
     signal?.throwIfAborted();
-    if (this.#tryFor(agent)) return true;
-    if (ms === 0 && !this.#anyDead()) return false;
+    if (ms === 0) return this.#tryFor(agent);
     const node = this.#queueUp(agent);
     if (node === 0) return true;
     const forget = this.#agent.onDeath(this.#recover);
@@ -102,20 +99,15 @@ export class SharedSemaphore implements ServedPermit {
 
   releaseFor({ agent }: Holder): void {
     const { words } = this;
-    for (;;) {
-      const free = Atomics.load(words, FREE);
-      this.#refuseTooMany(free & ~IN_LINE);
-      if (free >= IN_LINE) break;
-      if (Atomics.compareExchange(words, FREE, free, free + 1) !== free) continue;
-      this.#noteGiven(agent);
-      return;
-    }
     enter(this.#agent, words, GUARD);
     try {
-      this.#refuseTooMany(words[FREE]! & ~IN_LINE);
-      this.#takeFromDead();
+      const most = this.#most;
+      if (words[FREE]! >= most) {
+        throw new ValueError(`semaphore or lock released too many times: all its ${most} permits are free`);
+      }
+      this.#free(1);
       this.#noteGiven(agent);
-      this.#give(1);
+      this.#handOut();
     } finally {
       leave(words, GUARD);
     }
@@ -127,7 +119,7 @@ export class SharedSemaphore implements ServedPermit {
 
   value(): number {
     if (this.#anyDead()) this.#recover();
-    return this.#free;
+    return Atomics.load(this.words, FREE);
   }
 
   abandoned(): boolean {
@@ -154,50 +146,27 @@ export class SharedSemaphore implements ServedPermit {
     return [this.value(), this.#most];
   }
 
-  #refuseTooMany(free: number): void {
-    const most = this.#most;
-    if (free >= most) {
-      throw new ValueError(`semaphore or lock released too many times: all its ${most} permits are free`);
-    }
-  }
-
-  get #free(): number {
-    return Atomics.load(this.words, FREE) & ~IN_LINE;
-  }
-
   get #most(): number {
     return this.words[BOUNDED] === 1 ? this.words[INITIAL]! : MOST_PERMITS;
   }
 
   #tryFor(owner: number): boolean {
-    this.#moveIn(owner);
-    for (;;) {
-      const free = Atomics.load(this.words, FREE);
-      if (free === 0 || free >= IN_LINE) return false;
-      if (Atomics.compareExchange(this.words, FREE, free, free - 1) !== free) continue;
-      this.#noteTaken(owner);
-      return true;
-    }
+    const { words } = this;
+    enter(this.#agent, words, GUARD);
+    const got = this.#takeFor(owner);
+    leave(words, GUARD);
+    return got;
   }
 
+  /** Takes a permit, or else a place in line; 0 for a permit. */
   #queueUp(owner: number): number {
     const { words } = this;
     enter(this.#agent, words, GUARD);
     try {
-      this.#takeFromDead();
-      for (;;) {
-        const free = Atomics.load(words, FREE);
-        const count = free & ~IN_LINE;
-        if (count > 0 && this.#line.idle) {
-          if (Atomics.compareExchange(words, FREE, free, count - 1) !== free) continue;
-          this.#noteTaken(owner);
-          return 0;
-        }
-        if (Atomics.compareExchange(words, FREE, free, free | IN_LINE) !== free) continue;
-        const node = this.#agent.node(owner);
-        this.#line.join(node);
-        return node;
-      }
+      if (this.#takeFor(owner)) return 0;
+      const node = this.#agent.node(owner);
+      this.#line.join(node);
+      return node;
     } finally {
       leave(words, GUARD);
     }
@@ -206,55 +175,70 @@ export class SharedSemaphore implements ServedPermit {
   #depart(node: number): boolean {
     enter(this.#agent, this.words, GUARD);
     const granted = this.#line.depart(node);
-    if (this.#line.idle) Atomics.and(this.words, FREE, ~IN_LINE);
     leave(this.words, GUARD);
     this.#agent.freeNode(node);
     return granted;
   }
 
-  /** Under the guard: permits become free, or go to those in line. */
-  #give(permits: number): void {
-    for (; permits > 0; permits--) {
-      const node = this.#line.grant();
-      if (node === 0) break;
-      const owner = ownerOf(this.#agent, node);
-      // The process it was for is dead; whoever waits on its behalf will see that. The permit stays here.
-      if (this.#agent.directory.alive(owner)) this.#noteTaken(owner);
-      else permits++;
-    }
-    if (this.#line.idle) Atomics.and(this.words, FREE, ~IN_LINE);
-    Atomics.add(this.words, FREE, permits);
-  }
-
   readonly #recover = (): void => {
     enter(this.#agent, this.words, GUARD);
-    try {
-      this.#line.reap();
-      this.#takeFromDead();
-    } finally {
-      leave(this.words, GUARD);
-    }
+    this.#line.reap();
+    this.#takeFromDead();
+    leave(this.words, GUARD);
   };
 
-  /** Under the guard: what dead holders had comes back. */
+  // --- Under the guard ------------------------------------------------------------------------------------------
+
+  /** Takes a permit if one is free and nobody is in line for it. */
+  #takeFor(owner: number): boolean {
+    this.#moveIn(owner);
+    if (!this.#line.idle || this.words[FREE] === 0) {
+      this.#takeFromDead();
+      if (!this.#line.idle || this.words[FREE] === 0) return false;
+    }
+    this.#noteTaken(owner);
+    this.#free(-1);
+    return true;
+  }
+
+  #free(permits: number): void {
+    this.words[FREE]! += permits;
+  }
+
+  /** Free permits go to those in line. */
+  #handOut(): void {
+    while (this.words[FREE]! > 0) {
+      const node = this.#line.grant();
+      if (node === 0) return;
+      const owner = ownerOf(this.#agent, node);
+      // The process it was for is dead; whoever waits on its behalf will see that. The permit stays here.
+      if (!this.#agent.directory.alive(owner)) continue;
+      this.#noteTaken(owner);
+      this.#free(-1);
+    }
+  }
+
+  /** What dead holders had comes back. */
   #takeFromDead(): void {
     const { words } = this;
     let dead = 0;
     let held = 0;
     for (let at = HOLDERS; at < this.#usedWords; at += 2) {
-      const holder = words[at]!;
-      if (words[at + 1]! <= 0) continue;
-      if (this.#agent.directory.alive(holder)) held += words[at + 1]!;
+      const count = words[at + 1]!;
+      if (count === 0) continue;
+      if (this.#agent.directory.alive(words[at]!)) held += count;
       else {
-        dead += words[at + 1]!;
+        dead += count;
         words[at + 1] = 0;
       }
     }
-    const missing = words[INITIAL]! - this.#free - held;
+    if (dead === 0) return;
+    const missing = words[INITIAL]! - words[FREE]! - held;
     const back = Math.min(dead, Math.max(0, missing));
     if (back === 0) return;
     Atomics.store(words, ABANDONED, 1);
-    this.#give(back);
+    this.#free(back);
+    this.#handOut();
   }
 
   #anyDead(): boolean {
@@ -268,23 +252,18 @@ export class SharedSemaphore implements ServedPermit {
     return HOLDERS + 2 * this.#agent.directory.highWater;
   }
 
-  /**
-   * Makes the holders' entry of an agent's slot its own. Before it takes a permit: to recover what the slot's last
-   * agent left may be the end of this thread, which must not have an unnoted permit then.
-   */
+  /** Makes the holders' entry of an agent's slot its own. */
   #moveIn(agent: number): void {
     const { words } = this;
     const at = HOLDERS + 2 * slotOf(agent);
     if (words[at] === agent) return;
-    // The slot's last agent is dead. Only its own slot's new agent comes here, so nobody else writes these two.
-    if (words[at + 1]! > 0) this.#recover();
-    words[at + 1] = 0;
+    this.#takeFromDead(); // the slot's last agent
     Atomics.store(words, at, agent);
   }
 
   /** Notes that an agent, which has moved in, took a permit. */
   #noteTaken(agent: number): void {
-    Atomics.add(this.words, HOLDERS + 2 * slotOf(agent) + 1, 1);
+    this.words[HOLDERS + 2 * slotOf(agent) + 1]!++;
   }
 
   /** Notes that an agent gave a permit back: one of its own, or else one that somebody else had taken. */
@@ -295,10 +274,8 @@ export class SharedSemaphore implements ServedPermit {
   }
 
   #takeOff(at: number): boolean {
-    for (;;) {
-      const held = Atomics.load(this.words, at + 1);
-      if (held <= 0) return false;
-      if (Atomics.compareExchange(this.words, at + 1, held, held - 1) === held) return true;
-    }
+    if (this.words[at + 1] === 0) return false;
+    this.words[at + 1]!--;
+    return true;
   }
 }

@@ -24,6 +24,8 @@ import {
 import { within } from "../support/gates.ts";
 
 const KILL_EVERY_MS = 50;
+/** A busy machine starts children slowly: it goes on until so many were killed. */
+const LEAST_KILLED = 3;
 /** How long anything may take that everybody's progress depends on: with a death on the way, and a busy machine. */
 const HANG_MS = 10_000;
 const US = 0;
@@ -52,7 +54,7 @@ function newArena(method: "worker" | "spawn"): Arena {
   };
 }
 
-/** Fills the arena with children for so long, and empties it again. */
+/** Fills the arena with children for so long, and until some were killed, and empties it again. */
 async function rage(
   method: "worker" | "spawn",
   crowd: number,
@@ -75,7 +77,7 @@ async function rage(
   try {
     while (children.size < crowd) start();
     const end = performance.now() + ms;
-    while (performance.now() < end) {
+    while (performance.now() < end || killed.size < LEAST_KILLED) {
       await delay(KILL_EVERY_MS);
       for (const [who, child] of children) {
         assert.equal(child.exitcode, null, `child ${who} ended by itself; its error is above`);
@@ -223,7 +225,6 @@ stress(
     assert.ok(lost.length <= inHand, `lost: ${lost.join("; ")}, with ${inHand} items in dead hands`);
     // It was no idle run.
     const { done } = notes;
-    assert.ok(killed.size >= 3, `only ${killed.size} were killed`); // a busy machine starts children slowly
     for (const [what, times] of Object.entries(done)) assert.ok(times > 20, `${what}: only ${times} times`);
   },
 );
@@ -282,7 +283,6 @@ stress(
     }
     await isAtRest(arena);
     check(lines, killed);
-    assert.ok(killed.size >= 2, `only ${killed.size} were killed`);
     for (const what of ["lock in", "semaphore in", "acknowledged", "took"]) {
       const times = lines.filter((line) => line[1] === what).length;
       assert.ok(times > 20, `${what}: only ${times} times`);
