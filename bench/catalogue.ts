@@ -167,6 +167,48 @@ export const GROUPS: Group[] = [
   roundTrip("Event", "event", { aim: 1 }),
   roundTrip("Condition", "condition", { aim: 1 }),
   roundTrip("JoinableQueue put→join", "joinable", { aim: 1 }),
+  {
+    unit: "µs",
+    rivals: [{ sample: python("bench_memory.py", "value") }],
+    variants: [
+      {
+        name: "Value increment, 2 children, lock, Sync form",
+        sample: deno("memory.ts", "value-lock-sync"),
+        target: { aim: 1 },
+      },
+      {
+        name: "Value increment, 2 children, lock, async form",
+        sample: deno("memory.ts", "value-lock-async"),
+        target: { aim: 1 },
+      },
+      {
+        name: "Value increment, 2 children, add()",
+        sample: deno("memory.ts", "value-add"),
+        target: { aim: 1 },
+      },
+    ],
+    bare: { name: "Atomics.add", sample: deno("bare.ts", "atomics-add") },
+  },
+  {
+    unit: "ms",
+    rivals: [{ sample: python("bench_memory.py", "shared-memory") }],
+    variants: [{
+      name: "100 MB through SharedMemory",
+      sample: deno("memory.ts", "shared-memory"),
+      target: { aim: 1 },
+    }],
+    bare: { name: "SharedArrayBuffer", sample: deno("bare.ts", "shared-copy") },
+  },
+  {
+    unit: "ms",
+    rivals: [{ name: "Pipe", sample: python("bench_memory.py", "pipe") }],
+    variants: [{
+      name: "100 MB there and back, transfer",
+      sample: deno("memory.ts", "transfer"),
+      target: { aim: 1 },
+    }],
+    bare: { name: "postMessage", sample: deno("bare.ts", "port-transfer") },
+  },
   server("echo, 1 client", ["echo", 1], { least: 1, aim: 1.5 }, [
     "async",
     "blocking",

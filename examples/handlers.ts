@@ -5,7 +5,11 @@
  *
  * @module
  */
-import { BaseRequestHandler, StreamRequestHandler } from "@multiprocessing/deno/socketserver";
+import {
+  BaseRequestHandler,
+  DatagramRequestHandler,
+  StreamRequestHandler,
+} from "@multiprocessing/deno/socketserver";
 
 /** Sends every byte back until the client has no more. */
 export class EchoHandler extends BaseRequestHandler {
@@ -23,5 +27,13 @@ export class UpperHandler extends StreamRequestHandler {
   override async handle(): Promise<void> {
     const line = new TextDecoder().decode(await this.rfile.readline());
     await this.wfile.write(new TextEncoder().encode(line.toUpperCase()));
+  }
+}
+
+/** Answers a datagram in capitals. */
+export class UpperDatagramHandler extends DatagramRequestHandler {
+  override async handle(): Promise<void> {
+    const text = new TextDecoder().decode(await this.rfile.read());
+    await this.wfile.write(text.toUpperCase());
   }
 }

@@ -5,7 +5,20 @@
  *
  * @module
  */
-import { type Connection, currentProcess, exit, type Lock, type Queue } from "@multiprocessing/deno";
+import {
+  type Condition,
+  type Connection,
+  currentProcess,
+  exit,
+  getpid,
+  getppid,
+  type Lock,
+  parentProcess,
+  Process,
+  type Queue,
+  type RawValue,
+  type SharedMemory,
+} from "@multiprocessing/deno";
 
 /** Its argument times itself. */
 export function square(n: number): number {
@@ -25,6 +38,55 @@ export function greet(name: string): string {
 /** The name of the process that runs it. */
 export function whoAmI(): string {
   return currentProcess().name;
+}
+
+/** Who a process is, and who started it. */
+export interface Person {
+  name: string;
+  pid: number;
+  parentName: string | undefined;
+  parentPid: number;
+}
+
+/** Puts on a queue who runs it. */
+export async function introduce(people: Queue<Person>): Promise<void> {
+  const { name } = currentProcess();
+  await people.put({ name, pid: getpid(), parentName: parentProcess()?.name, parentPid: getppid() });
+}
+
+/** Puts a greeting on a queue. */
+export async function greetOn(greetings: Queue<string>, options?: { who?: string }): Promise<void> {
+  await greetings.put(greet(options?.who ?? "you"));
+}
+
+/** A process with work of its own: it puts a greeting on a queue. */
+export class Greeter extends Process {
+  constructor(readonly who: string, readonly greetings: Queue<string>) {
+    super();
+  }
+
+  override async run(): Promise<void> {
+    await this.greetings.put(greet(this.who));
+  }
+}
+
+/** Adds 1 to a shared number, so many times. */
+export async function addOnes(count: RawValue, times: number): Promise<void> {
+  for (let i = 0; i < times; i++) await count.add(1);
+}
+
+/** Raises a shared number by 1, so many times, and each time wakes those who wait for it. */
+export async function raise(condition: Condition, level: RawValue, times: number): Promise<void> {
+  for (let i = 0; i < times; i++) {
+    using _ = await condition.guard();
+    await level.add(1);
+    condition.notifyAll();
+  }
+}
+
+/** Writes bytes to the beginning of shared memory. */
+export async function fill(memory: SharedMemory, bytes: Uint8Array): Promise<void> {
+  await memory.write(bytes);
 }
 
 /** Sends everything it receives back, until the other end is closed. */

@@ -23,7 +23,7 @@ interface Example {
     name: string;
     args?: string[];
     /** What a line says once chance and the language's spelling are taken out; nothing leaves the line out. */
-    normal?: (line: string) => string | undefined;
+    normal?: (line: string, index: number, lines: string[]) => string | undefined;
   };
 }
 
@@ -46,6 +46,142 @@ const examples: Example[] = [
     shows: "ten whole lines",
     check: (lines) => sameLines(lines, range(10).map((i) => `hello ${i}`)),
     original: { name: "lock_print" },
+  },
+  {
+    name: "rlock",
+    shows: "a lock that its owner takes twice, and that keeps others out",
+    check(lines) {
+      const parts = [
+        "grab the first part data",
+        "--------between run1 and run2-----",
+        "grab the second part data",
+      ];
+      assert.deepEqual(lines, [
+        ...range(10).flatMap((i) => [...parts, `${i + 1} ${i + 1}`]),
+        "----all processes done---",
+        "10 10",
+      ]);
+    },
+    original: { name: "rlock" },
+  },
+  {
+    name: "semaphore",
+    shows: "ten that come in and go out, and never more than three inside",
+    args: ["--fast"],
+    check(lines) {
+      sameLines(lines, range(10).flatMap((i) => [`${i} comes in`, `${i} goes out`]));
+      const inside = new Set<string>();
+      for (const line of lines) {
+        const [, n, what] = /^(\d) (comes in|goes out)$/.exec(line)!;
+        if (what === "comes in") inside.add(n!);
+        else assert.ok(inside.delete(n!), `${n} came in before going out`);
+        assert.ok(inside.size <= 3, `${inside.size} inside`);
+      }
+    },
+    original: { name: "semaphore", args: ["0.1"] },
+  },
+  {
+    name: "traffic_light",
+    shows: "a light that changes, and a car that waits at red and goes on at green",
+    args: ["--fast"],
+    check(lines) {
+      const green = "\x1b[42;1mgreen light is on...\x1b[0m";
+      const red = "\x1b[41;1mred light is on...\x1b[0m";
+      // The light is green from 0 to 5, red from 6 to 10, and begins again with 1.
+      const two = [
+        ...Array(6).fill(green),
+        ...Array(5).fill(red),
+        ...Array(5).fill(green),
+        ...Array(5).fill(red),
+      ];
+      const light = lines.filter(isLight);
+      assert.deepEqual(light.slice(0, two.length), two);
+
+      const car = lines.filter((line) => !isLight(line) && line !== "[MINI] running...");
+      const stop = ["[MINI] sees red light,waiting...", "[MINI] green light is on,start going..."];
+      assert.deepEqual(car, [...stop, ...stop]);
+      assert.equal(
+        lines.lastIndexOf(stop[1]!),
+        lines.findLastIndex((line) => !isLight(line)),
+        "it has arrived",
+      );
+    },
+    original: {
+      name: "traffic_light",
+      args: ["0.1"],
+      // How often the car looks is chance, and so is what the light does once the car has seen red twice.
+      normal: (line, i, lines) =>
+        line === "[MINI] running..." || isLight(line) && lines.slice(0, i).filter(isLight).length >= 21
+          ? undefined
+          : line,
+    },
+  },
+  {
+    name: "queue_api",
+    shows: "what every method of a queue gives or throws, in the main process and in a child",
+    check(lines) {
+      const tour = [
+        "empty: true qsize: 0 full: false",
+        "getNowait: Empty",
+        "get with a timeout: Empty",
+        "empty: false qsize: 3 full: true",
+        "putNowait: Full",
+        "put with a timeout: Full",
+        "get: A",
+        "getNowait: B",
+        "get with a timeout: C",
+      ];
+      assert.deepEqual(lines, ["MainProcess", ...tour, "Process-1", ...tour]);
+    },
+    original: { name: "queue_api", normal: (line) => line.replace("_nowait", "Nowait") },
+  },
+  {
+    name: "queue_writer_reader",
+    shows: "five puts and five gets, and how both processes ended",
+    args: ["--fast"],
+    check(lines) {
+      assert.deepEqual(lines.slice(0, 2), [
+        "write process =  <Process name='Process-1' initial>",
+        "read process =  <Process name='Process-2' initial>",
+      ]);
+      const between = lines.slice(2, -2);
+      const letters = ["A", "B", "C", "D", "E"];
+      const puts = between.filter((line) => line.startsWith("Put"));
+      const gets = between.filter((line) => line.startsWith("get"));
+      assert.deepEqual(puts, letters.map((letter) => `Put ${letter} to queue`));
+      assert.deepEqual(gets, letters.map((letter) => `get ${letter} from queue`));
+      assert.equal(between.length, 10);
+      for (const i of range(5)) assert.ok(between.indexOf(puts[i]!) < between.indexOf(gets[i]!));
+      assert.deepEqual(lines.slice(-2), ["write process ended with 0", "read process ended with -15"]);
+    },
+    original: {
+      name: "queue_writer_reader",
+      args: ["0.1"],
+      normal: (line) => line.replace(/ parent=\d+/, ""),
+    },
+  },
+  {
+    name: "joinable_queue",
+    shows: "ten made and ten eaten before the program ends by itself",
+    args: ["--fast"],
+    check(lines) {
+      const made = range(10).map((i) => `Jane生产了Spam${i}`);
+      const eaten = range(10).map((i) => `Annie吃完Spam${i}`);
+      assert.deepEqual(lines.filter((line) => line.startsWith("Jane")), made);
+      assert.deepEqual(lines.filter((line) => line.startsWith("Annie")), eaten);
+      assert.equal(lines.length, 20);
+      for (const i of range(10)) {
+        assert.ok(
+          lines.indexOf(made[i]!) < lines.indexOf(eaten[i]!),
+          `Spam${i} was made before it was eaten`,
+        );
+        // Five in the queue, one in Annie's hands, one in Jane's.
+        const ahead = i + 1 -
+          lines.slice(0, lines.indexOf(made[i]!)).filter((line) => eaten.includes(line)).length;
+        assert.ok(ahead <= 7, `Jane is ${ahead} ahead`);
+      }
+    },
+    original: { name: "joinable_queue", args: ["0.1"] },
   },
   {
     name: "process_start",
@@ -244,6 +380,91 @@ const examples: Example[] = [
       assert.notEqual(counts[1], counts[3]);
     },
   },
+  {
+    name: "process_with_threads",
+    shows: "ten processes, each with a thread",
+    args: ["--fast"],
+    check(lines) {
+      const idents = lines.filter((line) => /^线程号 [1-9]\d*$/.test(line));
+      assert.equal(idents.length, 10);
+      sameLines(lines.filter((line) => !idents.includes(line)), range(10).map((i) => `hello ${i}`));
+    },
+    original: {
+      name: "process_with_threads",
+      args: ["0.1"],
+      normal: (line) => line.replace(/^线程号 \d+$/, "线程号 IDENT"),
+    },
+  },
+  {
+    name: "thread_lock",
+    shows: "twenty thousand threads that lose no count",
+    methods: ["worker"], // it starts no process
+    check: (lines) => assert.deepEqual(lines, ["num: 20000"]),
+    original: { name: "thread_lock" },
+  },
+  {
+    name: "thread_lock",
+    shows: "one count for all of them with --no-lock",
+    args: ["--no-lock"],
+    methods: ["worker"],
+    check: (lines) => assert.deepEqual(lines, ["num: 1"]),
+  },
+  {
+    name: "greenlet_switch",
+    shows: "the control going to and fro",
+    methods: ["worker"],
+    // Its original needs the package greenlet, which is not everywhere where there is a Python.
+    check: (lines) => assert.deepEqual(lines, ["12", "56", "34", "78"]),
+  },
+  {
+    name: "gevent_fetch",
+    shows: "three pages that were fetched at the same time",
+    methods: ["worker"],
+    // Its original needs gevent and the internet.
+    check(lines) {
+      const urls = lines.slice(0, 3).map((line) => /^GET: (http:\/\/127\.0\.0\.1:\d+\/)$/.exec(line)?.[1]);
+      assert.equal(new Set(urls).size, 3);
+      sameLines(lines.slice(3), urls.map((url, i) => `${i + 1}000 bytes received from ${url}.`));
+    },
+  },
+  {
+    name: "thread_local",
+    shows: "that each thread finds what it has set itself",
+    methods: ["worker"],
+    check: (lines) =>
+      assert.deepEqual(lines, [
+        "local.student: Alice , current_thread : Thread-A",
+        "local.student: Bob , current_thread : Thread-B",
+        "Thread-1 (func)- local.x =0",
+        "Thread-2 (func)- local.x =0",
+        "num = 0",
+      ]),
+    original: { name: "thread_local" },
+  },
+  {
+    name: "fork",
+    shows: "one start, and two processes that go on, with matching ids",
+    check(lines) {
+      assert.equal(lines.length, 3);
+      const [, parent] = /^Process \((\d+)\) start\.\.\.$/.exec(lines[0]!)!;
+      const [, same, child] = find(lines, /^I \((\d+)\) just created a child process \((\d+)\)\.$/);
+      assert.equal(same, parent);
+      assert.ok(lines.includes(`I am child process (${child}) and my parent is ${parent}.`));
+    },
+    original: { name: "fork", normal: (line) => line.replace(/\d+/g, "PID") },
+  },
+  {
+    name: "subprocess_ls",
+    shows: "what ls lists, and the parent process",
+    check: (lines) => {
+      for (const line of ["parent process", "deno.json", "mod.ts"]) assert.ok(lines.includes(line), line);
+    },
+    original: {
+      name: "subprocess_ls",
+      // Other tests may make files at the same time.
+      normal: (line) => ["parent process", "deno.json", "mod.ts"].includes(line) ? line : undefined,
+    },
+  },
 ];
 
 for (const example of examples) {
@@ -272,7 +493,8 @@ for (const example of examples) {
         ]);
         assert.equal(there.code, 0, there.stderr);
         const { normal = (line: string) => line } = original;
-        const said = ({ lines }: Output) => lines.flatMap((line) => normal(spelling(line)) ?? []);
+        const said = ({ lines }: Output) =>
+          lines.map(spelling).flatMap((line, i, all) => normal(line, i, all) ?? []);
         sameLines(said(here), said(there));
       },
     });
@@ -389,6 +611,11 @@ function checkSigns(lines: string[]): void {
   assert.deepEqual(lines.filter((line) => line.startsWith("*")), ["*", "**"]);
   assert.deepEqual(lines.filter((line) => line.startsWith("#")), range(9).map((i) => "#".repeat(i + 1)));
   assert.equal(lines.filter((line) => line === "").length, 2);
+}
+
+/** Whether a line of `traffic_light.ts` is the light's. */
+function isLight(line: string): boolean {
+  return line.includes(" light is on...");
 }
 
 /** The same lines, in any order. */

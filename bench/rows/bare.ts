@@ -11,11 +11,14 @@ const BLOCK = 20_000;
 const PING = 0;
 const PONG = 1;
 
-type Job = "nothing" | "echo-port" | "count-port" | "echo-atomics";
+const SIZE = 100 * 2 ** 20;
+
+type Job = "nothing" | "echo-port" | "count-port" | "echo-atomics" | "add-atomics" | "give-back" | "copy-out";
 
 interface WorkerData {
   job: Job;
   words?: Int32Array<SharedArrayBuffer>;
+  memory?: SharedArrayBuffer;
 }
 
 function startWorker(data: WorkerData): Worker {
@@ -122,7 +125,59 @@ async function atomicsLock(budget: Budget): Promise<number> {
   return ms * 1e3;
 }
 
-function runInWorker(port: MessagePort, { job, words }: WorkerData): void {
+async function atomicsAdd(budget: Budget): Promise<number> {
+  const words = new Int32Array(new SharedArrayBuffer(4));
+  const workers = [1, 2].map(() => startWorker({ job: "add-atomics", words }));
+  const ms = await msPerOperation(
+    async (n) => {
+      const done = workers.map((worker) => once(worker, "message"));
+      for (const worker of workers) worker.postMessage(n / workers.length);
+      await Promise.all(done);
+    },
+    40_000,
+    budget,
+  );
+  for (const worker of workers) await worker.terminate();
+  return ms * 1e3;
+}
+
+async function sharedCopy(budget: Budget): Promise<number> {
+  const memory = new SharedArrayBuffer(SIZE);
+  const worker = startWorker({ job: "copy-out", memory });
+  const data = new Uint8Array(SIZE);
+  const shared = new Uint8Array(memory);
+  const ms = await msEach(
+    async () => {
+      shared.set(data);
+      const copied = once(worker, "message");
+      worker.postMessage(1);
+      await copied;
+    },
+    0,
+    budget,
+  );
+  await worker.terminate();
+  return ms;
+}
+
+// The buffer itself: Deno takes seconds to post a Uint8Array of this size, though its buffer is transferred.
+async function portTransfer(budget: Budget): Promise<number> {
+  const worker = startWorker({ job: "give-back" });
+  let buffer = new ArrayBuffer(SIZE);
+  const ms = await msEach(
+    async () => {
+      const back = once(worker, "message");
+      worker.postMessage(buffer, [buffer]);
+      [buffer] = await back;
+    },
+    0,
+    budget,
+  );
+  await worker.terminate();
+  return ms;
+}
+
+function runInWorker(port: MessagePort, { job, words, memory }: WorkerData): void {
   switch (job) {
     case "nothing":
       return;
@@ -133,6 +188,23 @@ function runInWorker(port: MessagePort, { job, words }: WorkerData): void {
       let count = 0;
       port.on("message", () => {
         if (++count % BLOCK === 0) port.postMessage(count);
+      });
+      return;
+    }
+    case "add-atomics":
+      port.on("message", (n: number) => {
+        for (let i = 0; i < n; i++) Atomics.add(words!, 0, 1);
+        port.postMessage(n);
+      });
+      return;
+    case "give-back":
+      port.on("message", (buffer: ArrayBuffer) => port.postMessage(buffer, [buffer]));
+      return;
+    case "copy-out": {
+      const copy = new Uint8Array(SIZE);
+      port.on("message", () => {
+        copy.set(new Uint8Array(memory!));
+        port.postMessage(copy[SIZE - 1]);
       });
       return;
     }
@@ -159,5 +231,8 @@ if (!isMainThread && parentPort) {
     "port-one-way": portOneWay,
     "atomics-round-trip": atomicsRoundTrip,
     "atomics-lock": atomicsLock,
+    "atomics-add": atomicsAdd,
+    "shared-copy": sharedCopy,
+    "port-transfer": portTransfer,
   });
 }

@@ -7,6 +7,17 @@ import { ValueError } from "./errors.ts";
  *
  * Times are milliseconds. Without a `timeout` a wait lasts for ever; an aborted `signal` ends it with the
  * signal's own reason.
+ *
+ * @example A timeout, a signal, and no wait at all
+ * ```ts
+ * import { Empty, Event, Queue } from "@multiprocessing/deno";
+ * import assert from "node:assert/strict";
+ *
+ * using queue = new Queue<string>();
+ * await assert.rejects(queue.get({ timeout: 10 }), Empty);
+ * await assert.rejects(queue.get({ signal: AbortSignal.abort("enough") }), (reason) => reason === "enough");
+ * assert.equal(await new Event().wait({ block: false }), false);
+ * ```
  */
 export interface WaitOptions {
   /** At most so many milliseconds; for ever when left out. */

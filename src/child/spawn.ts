@@ -15,13 +15,14 @@ import type { Order } from "../process/hub.ts";
 import { becomeProcess, whileImporting } from "../process/process.ts";
 import { thisAgent } from "../transport/agent.ts";
 import { dispatch, type Line } from "../transport/hub_line.ts";
-import { Link } from "../transport/remote.ts";
+import { connectCreator, Link } from "../transport/remote.ts";
 
 dieWithCreator();
 const socket = await connectToCreator();
 // The creator is an agent to us, too: it can hold an end of a pipe that was made here.
 const link = new Link(thisAgent().directory.enroll(0), (bytes) => socket.send(bytes));
 const line: Line = { post: (message) => link.control(message) };
+connectCreator(link);
 
 const ordered = new Promise<Order>((resolve) => {
   link.onControl = (message) => {

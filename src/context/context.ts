@@ -3,8 +3,10 @@ import { Connection, Pipe } from "../ipc/connection.ts";
 import { JoinableQueue } from "../ipc/joinable_queue.ts";
 import { Queue } from "../ipc/queue.ts";
 import { SimpleQueue } from "../ipc/simple_queue.ts";
+import { Manager, type SyncManager } from "../managers/sync_manager.ts";
 import { RawArray, SharedArray } from "../memory/shared_array.ts";
 import { RawValue, Value } from "../memory/value.ts";
+import { Pool } from "../pool/pool.ts";
 import type { StartMethod } from "../process/hub.ts";
 import {
   activeChildren,
@@ -27,6 +29,22 @@ import { BoundedSemaphore, Semaphore } from "../sync/semaphore.ts";
  *
  * Python: what {@link https://docs.python.org/3/library/multiprocessing.html#multiprocessing.get_context | multiprocessing.get_context}
  * returns.
+ *
+ * @example The same under every start method
+ * ```ts
+ * import { type Context, getAllStartMethods, getContext } from "@multiprocessing/deno";
+ * import { addTo } from "examples/targets.ts";
+ * import assert from "node:assert/strict";
+ *
+ * async function roundTrip(mp: Context): Promise<string> {
+ *   using queue = new mp.Queue<string>();
+ *   await using child = new mp.Process({ target: addTo, args: [queue, "hello"] });
+ *   child.start();
+ *   await child.join();
+ *   return await queue.get();
+ * }
+ * for (const method of getAllStartMethods()) assert.equal(await roundTrip(getContext(method)), "hello");
+ * ```
  */
 export interface Context {
   /** The start method, as {@link getContext} was asked for it. */
@@ -67,6 +85,10 @@ export interface Context {
   readonly RawValue: typeof RawValue;
   /** See {@link RawArray}. */
   readonly RawArray: typeof RawArray;
+  /** See {@link Pool}. */
+  readonly Pool: typeof Pool;
+  /** See {@link Manager}. */
+  Manager(): SyncManager;
   /** See {@link currentProcess}. */
   readonly currentProcess: typeof currentProcess;
   /** See {@link parentProcess}. */
@@ -90,6 +112,14 @@ class WorkerProcess<A extends unknown[] = unknown[]> extends Process<A> {
 }
 
 class SpawnProcess<A extends unknown[] = unknown[]> extends Process<A> {
+  static override readonly startMethod: StartMethod = "spawn";
+}
+
+class WorkerPool extends Pool {
+  static override readonly startMethod: StartMethod = "worker";
+}
+
+class SpawnPool extends Pool {
   static override readonly startMethod: StartMethod = "spawn";
 }
 
@@ -121,8 +151,22 @@ const shared = {
 };
 
 const contexts: Readonly<Record<StartMethod, Context>> = {
-  worker: { ...shared, name: "worker", Process: WorkerProcess, getStartMethod: () => "worker" },
-  spawn: { ...shared, name: "spawn", Process: SpawnProcess, getStartMethod: () => "spawn" },
+  worker: {
+    ...shared,
+    name: "worker",
+    Process: WorkerProcess,
+    Pool: WorkerPool,
+    Manager: () => Manager({ context: "worker" }),
+    getStartMethod: () => "worker",
+  },
+  spawn: {
+    ...shared,
+    name: "spawn",
+    Process: SpawnProcess,
+    Pool: SpawnPool,
+    Manager: () => Manager({ context: "spawn" }),
+    getStartMethod: () => "spawn",
+  },
 };
 
 /**

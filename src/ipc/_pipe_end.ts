@@ -2,58 +2,54 @@
  * One end of a pipe: a lane to read from, a lane to write to, and who holds which end.
  *
  * ```
- * block:  lane 0 (end 0 ─▶ end 1) · lane 1 (end 1 ─▶ end 0) · holders of end 0 · holders of end 1
- * holders: guard · copies in flight to nobody knows whom · how many entries were ever used · entries
- * entry:   the holder's agent id, or 0 · flags: used, handed on · how many Connections it has there
+ * block: lane 0 (end 0 ─▶ end 1) · lane 1 (end 1 ─▶ end 0) · holders of end 0 · holders of end 1
  * ```
  *
- * An end is gone when no entry of it counts any more and none is in flight. Entries of dead agents do not count. Nor does a copy that was handed on and never used: where CPython needs the parent to close its copy
- * of the child's end, or else waits for ever for a dead child, here the copy matters only once it is used.
+ * An end is gone when nobody holds it: then the other one's `recv` ends, and its `send` fails.
  */
 
 import { RuntimeError } from "../base/errors.ts";
 import { thisAgent } from "../transport/agent.ts";
-import * as guard from "../transport/guard.ts";
 import { type Ends, type Lane, LANE_WORDS, SharedLane } from "../transport/lane.ts";
 import type { PackContext, UnpackContext } from "../transport/registry.ts";
-import { type Caller, type Exportable, type Link, RemoteCore } from "../transport/remote.ts";
-import { invokeLane, RemoteLane, undoLane } from "../transport/remote_lane.ts";
+import { type Caller, type Exportable, packCore, type Reference } from "../transport/remote.ts";
+import { invokeLane, undoLane } from "../transport/remote_lane.ts";
 import { newRingMemory } from "../transport/ring.ts";
+import { destinationOf, Hold, Holders, HOLDERS_WORDS } from "./_holders.ts";
+
+/** Whether an end can read and write, or only one of the two. */
+export type Mode = "duplex" | "read" | "write";
 
 /** What a connection asks of its end. */
-export interface PipeEnd extends Exportable {
+export interface PipeEnd {
   /** Where it reads. */
   readonly incoming: Lane;
   /** Where it writes. */
   readonly outgoing: Lane;
-  /** Whether it can read and write, or only one of the two. */
-  readonly mode: "duplex" | "read" | "write";
+  /** What it can do. */
+  readonly mode: Mode;
   /** Marks the end as in use by this process. */
   use(): void;
   /** Gives the end up. */
   close(): void;
+  /** The same end for another process. */
+  pack(context: PackContext): PackedEnd;
+}
+
+/** What an end is in a message. */
+export interface PackedEnd {
+  /** The end. */
+  readonly end: Reference<EndPayload>;
+  /** Within a program, of an end that is not in memory: the table of who holds it, and the entry there. */
+  readonly hold?: readonly [words: number, entry: number];
+  /** That it carries the messages of a socket: see `_socket_end.ts`. */
+  readonly socket?: { readonly maxlength: number; readonly home: number };
 }
 
 /** Senders wait while more than this is unread, as they do for a full pipe of the operating system. */
 const UNREAD_BYTES = 1024 * 1024;
 
-const ENTRIES = 64;
-const GUARD = 0;
-const IN_FLIGHT = 1;
-const USED_ENTRIES = 2;
-const FIRST_ENTRY = 3;
-const ENTRY_WORDS = 3;
-const FLAGS = 1;
-const CONNECTIONS = 2;
-const HOLDERS_WORDS = FIRST_ENTRY + ENTRIES * ENTRY_WORDS;
 const BLOCK_WORDS = 2 * LANE_WORDS + 2 * HOLDERS_WORDS;
-
-/** Instead of a holder: whoever takes the message. */
-const UNKNOWN = -1;
-/** The holder has sent or received there. */
-const USED = 1;
-/** The holder has passed the end on. */
-const HANDED_ON = 2;
 
 type Side = 0 | 1;
 const MODES = ["duplex", "read", "write"] as const;
@@ -66,193 +62,129 @@ export function newPipe(duplex: boolean): [SharedEnd, SharedEnd] {
   const words = new Int32Array(new SharedArrayBuffer(BLOCK_WORDS * 4));
   SharedLane.limit(words, 0, { maxUsed: UNREAD_BYTES });
   SharedLane.limit(words, LANE_WORDS, { maxUsed: UNREAD_BYTES });
-  const rings: Rings = [newRingMemory(), newRingMemory()];
-  const me = thisAgent().id;
+  const pipe = { words, rings: [newRingMemory(), newRingMemory()] } as const;
+  const hold = (side: Side) => new Hold(holdersOf(pipe, side), thisAgent().id);
   return [
-    new SharedEnd(words, rings, 0, enter(words, 0, me), duplex ? "duplex" : "read"),
-    new SharedEnd(words, rings, 1, enter(words, 1, me), duplex ? "duplex" : "write"),
+    new SharedEnd(pipe, 0, duplex ? "duplex" : "read", hold(0)),
+    new SharedEnd(pipe, 1, duplex ? "duplex" : "write", hold(1)),
   ];
 }
 
-type Rings = [SharedArrayBuffer, SharedArrayBuffer];
-
-const holdersAt = (side: Side) => 2 * LANE_WORDS + side * HOLDERS_WORDS;
-const entryAt = (side: Side, entry: number) => holdersAt(side) + FIRST_ENTRY + entry * ENTRY_WORDS;
-
-/** Enters a holder, or one more Connection of it; returns its entry. */
-function enter(words: Int32Array<SharedArrayBuffer>, side: Side, holder: number): number {
-  const agent = thisAgent();
-  const at = holdersAt(side);
-  guard.enter(agent, words, at + GUARD);
-  try {
-    const used = words[at + USED_ENTRIES]!;
-    const entries = Array.from({ length: used }, (_, entry) => entry);
-    const known = entries.find((entry) => words[entryAt(side, entry)] === holder);
-    if (known !== undefined) {
-      words[entryAt(side, known) + CONNECTIONS]!++;
-      return known;
-    }
-    const free = entries.find((entry) => !agent.directory.alive(words[entryAt(side, entry)]!)) ?? used;
-    if (free === ENTRIES) {
-      throw new RuntimeError(
-        `Cannot hand the connection on: ${ENTRIES} processes hold this end of the pipe already`,
-      );
-    }
-    const word = entryAt(side, free);
-    words[word + FLAGS] = 0;
-    words[word + CONNECTIONS] = 1;
-    Atomics.store(words, word, holder);
-    words[at + USED_ENTRIES] = Math.max(used, free + 1);
-    return free;
-  } finally {
-    guard.leave(words, at + GUARD);
-  }
+/** The memory of a pipe. */
+interface PipeMemory {
+  readonly words: Int32Array<SharedArrayBuffer>;
+  readonly rings: readonly [SharedArrayBuffer, SharedArrayBuffer];
 }
 
-/** Takes one Connection of a holder off. */
-function withdraw(words: Int32Array<SharedArrayBuffer>, side: Side, entry: number): void {
-  const at = holdersAt(side);
-  guard.enter(thisAgent(), words, at + GUARD);
-  const word = entryAt(side, entry);
-  if (--words[word + CONNECTIONS]! === 0) Atomics.store(words, word, 0);
-  guard.leave(words, at + GUARD);
+function holdersOf({ words }: PipeMemory, side: Side): Holders {
+  return new Holders(words, 2 * LANE_WORDS + side * HOLDERS_WORDS);
 }
 
-/** An end in shared memory. */
-export class SharedEnd implements PipeEnd {
+/** An end in shared memory: one Connection to it, of this process, or of one at the other side of a link. */
+export class SharedEnd implements PipeEnd, Exportable {
   readonly incoming: SharedLane;
   readonly outgoing: SharedLane;
-  readonly mode: "duplex" | "read" | "write";
-  readonly #words: Int32Array<SharedArrayBuffer>;
-  readonly #rings: Rings;
+  readonly mode: Mode;
+  readonly #pipe: PipeMemory;
   readonly #side: Side;
-  readonly #entry: number;
-  #used = false;
+  readonly #hold: Hold;
   #closed = false;
 
-  constructor(
-    words: Int32Array<SharedArrayBuffer>,
-    rings: Rings,
-    side: Side,
-    entry: number,
-    mode: "duplex" | "read" | "write",
-  ) {
-    this.#words = words;
-    this.#rings = rings;
+  constructor(pipe: PipeMemory, side: Side, mode: Mode, hold: Hold) {
+    this.#pipe = pipe;
     this.#side = side;
-    this.#entry = entry;
     this.mode = mode;
+    this.#hold = hold;
     // Closed here, nothing comes and goes any more: a wait of ours that is pending ends.
-    const gone = (of: Side) => () => this.#closed || this.#gone(of);
+    const gone = (of: Side) => {
+      const holders = of === side ? hold.holders : holdersOf(pipe, of);
+      return () => this.#closed || !holders.anybody();
+    };
     const lane = (from: Side, to: Side): SharedLane => {
       const ends: Ends = { noSender: gone(from), noReceiver: gone(to) };
-      return new SharedLane(words, from * LANE_WORDS, rings[from], ends);
+      return new SharedLane(pipe.words, from * LANE_WORDS, pipe.rings[from], ends);
     };
     const [from0, from1] = [lane(0, 1), lane(1, 0)];
     [this.outgoing, this.incoming] = side === 0 ? [from0, from1] : [from1, from0];
   }
 
   use(): void {
-    if (this.#used) return;
-    this.#used = true;
-    Atomics.or(this.#words, entryAt(this.#side, this.#entry) + FLAGS, USED);
+    this.#hold.use();
   }
 
   close(): void {
     this.#closed = true;
-    withdraw(this.#words, this.#side, this.#entry);
-    this.incoming.wakeAll();
-    this.outgoing.wakeAll();
+    this.#hold.close();
+    this.#wakeAll();
   }
 
-  /** The same end for another process of the program. `holder`: which, if that is known already. */
-  pack(context: PackContext): EndPayload {
-    const holder = (context.context as { destination?: number } | undefined)?.destination ?? UNKNOWN;
-    return [
-      context.attach(this.#words.buffer),
-      [context.attach(this.#rings[0]), context.attach(this.#rings[1])],
-      this.#side,
-      this.#handTo(holder),
-      MODES.indexOf(this.mode),
-    ];
+  pack(context: PackContext): PackedEnd {
+    const to = destinationOf(context);
+    context.onRefusal(() => this.#wakeAll());
+    let end: Reference<EndPayload>;
+    if (context.wire) {
+      // What the process over there does with it counts as its doing, so that its death is a hang-up here.
+      const lent = new SharedEnd(this.#pipe, this.#side, this.mode, new Hold(this.#hold.holders, to));
+      context.onRefusal(() => lent.close());
+      end = packCore(lent, context, never);
+    } else {
+      end = packCore(this, context, () => {
+        const { words, rings: [ring0, ring1] } = this.#pipe;
+        const rings: EndPayload[1] = [context.attach(ring0), context.attach(ring1)];
+        const entry = this.#hold.send(to, context);
+        return [context.attach(words.buffer), rings, this.#side, entry, MODES.indexOf(this.mode)];
+      });
+    }
+    this.#hold.handedOn(context);
+    return { end };
   }
 
+  /** The end that arrived within the program. */
   static unpack([words, rings, side, entry, mode]: EndPayload, { attachments }: UnpackContext): SharedEnd {
-    const block = new Int32Array(attachments[words] as SharedArrayBuffer);
-    const mine = entry === UNKNOWN ? enter(block, side, thisAgent().id) : entry;
-    // Only now that our entry counts, or the end would be gone for a moment.
-    if (entry === UNKNOWN) Atomics.sub(block, holdersAt(side) + IN_FLIGHT, 1);
-    return new SharedEnd(block, rings.map((at) => attachments[at]) as Rings, side, mine, MODES[mode]!);
+    const pipe = {
+      words: new Int32Array(attachments[words] as SharedArrayBuffer),
+      rings: rings.map((at) => attachments[at]) as [SharedArrayBuffer, SharedArrayBuffer],
+    };
+    return new SharedEnd(pipe, side, MODES[mode]!, Hold.arrive(holdersOf(pipe, side), entry));
   }
 
-  /** The same end for the process at the other end of a link: what it does there counts as that process's doing. */
-  forLink(link: Link): SharedEnd {
-    return new SharedEnd(this.#words, this.#rings, this.#side, this.#handTo(link.peer), this.mode);
+  /** The same end for this process, to which it has come back over a link. */
+  comeHome(): SharedEnd {
+    return new SharedEnd(this.#pipe, this.#side, this.mode, new Hold(this.#hold.holders, thisAgent().id));
   }
 
+  /** What the process at the other end of a link asks. */
   invoke(method: string, args: readonly unknown[], caller: Caller): unknown {
+    if (method === "rest") {
+      this.#hold.rest();
+      return this.#wakeAll();
+    }
     this.use();
-    if (method === "close") return this.close();
+    if (method === "use") return;
+    if (method === "incoming.restore") return this.incoming.restore(args[0]);
     const [lane, operation] = method.split(".");
     return invokeLane(lane === "incoming" ? this.incoming : this.outgoing, operation!, args, caller);
+  }
+
+  released(): void {
+    this.close();
   }
 
   undo(method: string, answer: unknown): void {
     if (method.startsWith("incoming.")) undoLane(this.incoming, method.slice("incoming.".length), answer);
   }
 
-  mirror(): string {
+  mirror(): Mode {
     return this.mode;
   }
 
-  #handTo(holder: number): number {
-    Atomics.or(this.#words, entryAt(this.#side, this.#entry) + FLAGS, HANDED_ON);
-    if (holder === UNKNOWN) {
-      Atomics.add(this.#words, holdersAt(this.#side) + IN_FLIGHT, 1);
-      return UNKNOWN;
-    }
-    return enter(this.#words, this.#side, holder);
-  }
-
-  #gone(side: Side): boolean {
-    const words = this.#words;
-    const { directory } = thisAgent();
-    if (Atomics.load(words, holdersAt(side) + IN_FLIGHT) > 0) return false;
-    const used = words[holdersAt(side) + USED_ENTRIES]!;
-    for (let entry = 0; entry < used; entry++) {
-      const at = entryAt(side, entry);
-      const holder = Atomics.load(words, at);
-      if (holder !== 0 && words[at + FLAGS] !== HANDED_ON && directory.alive(holder)) return false;
-    }
-    return true;
+  /** Lets everybody in line look whether the other end is gone. */
+  #wakeAll(): void {
+    this.incoming.wakeAll();
+    this.outgoing.wakeAll();
   }
 }
 
-/** An end that lives in another operating-system process. */
-export class RemoteEnd extends RemoteCore implements PipeEnd {
-  readonly incoming: Lane;
-  readonly outgoing: Lane;
-
-  constructor(link: Link, number: number) {
-    super(link, number);
-    const lane = (name: string) =>
-      new RemoteLane({
-        link,
-        ask: (method, args, signal) => this.ask(`${name}.${method}`, args, signal),
-        tell: (method, args) => this.tell(`${name}.${method}`, args),
-        count: () => 0,
-      });
-    this.incoming = lane("incoming");
-    this.outgoing = lane("outgoing");
-  }
-
-  get mode(): "duplex" | "read" | "write" {
-    return this.mirror() as "duplex" | "read" | "write" | undefined ?? "duplex";
-  }
-
-  use(): void {} // each request says so
-
-  close(): void {
-    this.tell("close", []);
-  }
+function never(): never {
+  throw new RuntimeError("Cannot hand the connection on: what goes over a link has no memory");
 }

@@ -6,13 +6,14 @@ import { keepAlive } from "../platform/runtime.ts";
 import { connectStream, shown, type Stream } from "../platform/stream.ts";
 import { arrive } from "../transport/arriving.ts";
 import { importKey, introduce } from "./_auth.ts";
+import { FrameSocket } from "./_frame_socket.ts";
 import { FrameReader } from "./_frames.ts";
 import { SocketEnd } from "./_socket_end.ts";
 import { authkeyFor } from "./authkey.ts";
 import { Connection } from "./connection.ts";
 import { type Address, checkedAddress, checkedMaxlength, type SocketOptions } from "./listener.ts";
 
-/** How to connect. */
+/** How {@link Client} connects. */
 export interface ClientOptions extends SocketOptions, WaitOptions {}
 
 /**
@@ -64,7 +65,10 @@ export async function Client<T = unknown>(address: Address, options?: ClientOpti
     const reader = new FrameReader(stream);
     await introduce(stream, reader, key, shown(where));
     over.signal.throwIfAborted();
-    return arrive<Connection<T>>(Connection<T>, new SocketEnd(stream, reader, maxlength));
+    return arrive<Connection<T>>(
+      Connection<T>,
+      new SocketEnd(new FrameSocket(stream, reader, maxlength), maxlength),
+    );
   } catch (error) {
     stream?.close();
     throw over.signal.aborted ? over.signal.reason : error;

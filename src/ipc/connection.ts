@@ -1,19 +1,27 @@
 /** Pipe and Connection: a two-way channel between two processes. */
 
-import { BrokenPipeError, BufferTooShort, EOFError, OSError, ValueError } from "../base/errors.ts";
+import {
+  BrokenPipeError,
+  BufferTooShort,
+  EOFError,
+  OSError,
+  TimeoutError,
+  ValueError,
+} from "../base/errors.ts";
 import { waitMs, type WaitOptions, wholeNumber } from "../base/options.ts";
 import { arrive, arriving } from "../transport/arriving.ts";
 import { DISCARDED, ENDED, type Lane, NOTHING, type PutResult, SHUT, type Taken } from "../transport/lane.ts";
 import { travels } from "../transport/registry.ts";
-import { type Link, packCore, type Reference, unpackCore } from "../transport/remote.ts";
-import { TimeoutError } from "../base/errors.ts";
-import { type EndPayload, newPipe, type PipeEnd, RemoteEnd, SharedEnd } from "./_pipe_end.ts";
+import { newPipe, type PackedEnd, type PipeEnd } from "./_pipe_end.ts";
+import { unpackEnd } from "./_remote_end.ts";
 import { SocketEnd } from "./_socket_end.ts";
 
 /** Where a connection reads, if it is open and can; for the other files of this room. */
 export let incomingOf: (connection: Connection) => Lane;
+/** Both lanes of a connection, for rooms above that speak over a connection of their own. */
+export let lanesOf: (connection: Connection) => { readonly incoming: Lane; readonly outgoing: Lane };
 
-/** How to send: what to move instead of copying. */
+/** How {@link Connection.send} sends: what to move instead of copying. */
 export interface SendOptions {
   /** Buffers and ports in the object that move to the receiver. */
   transfer?: Transferable[];
@@ -66,6 +74,18 @@ export class Connection<T = unknown> implements AsyncIterable<T>, Disposable {
    * @throws {BrokenPipeError} If nobody holds the other end any more.
    * @throws {PicklingError} If the object cannot travel; the message names where.
    * @throws {OSError} If this end is closed, or only receives.
+   *
+   * @example Move a buffer
+   * ```ts
+   * import { Pipe } from "@multiprocessing/deno";
+   * import assert from "node:assert/strict";
+   *
+   * const [mine, theirs] = Pipe<Uint8Array>();
+   * const picture = new Uint8Array(1_000_000);
+   * await mine.send(picture, { transfer: [picture.buffer] });
+   * assert.equal(picture.length, 0); // it is theirs now
+   * assert.equal((await theirs.recv()).length, 1_000_000);
+   * ```
    */
   async send(obj: T, options?: SendOptions): Promise<void> {
     this.#check("send", "write");
@@ -92,6 +112,20 @@ export class Connection<T = unknown> implements AsyncIterable<T>, Disposable {
    * @throws {EOFError} If everything sent was received and nobody holds the other end any more.
    * @throws {TimeoutError} If nothing came within `timeout` milliseconds. An aborted `signal` throws its own reason.
    * @throws {OSError} If this end is closed, or only sends.
+   *
+   * @example A child that does not answer
+   * ```ts
+   * import { Pipe, Process, TimeoutError } from "@multiprocessing/deno";
+   * import { spin } from "examples/targets.ts";
+   * import assert from "node:assert/strict";
+   *
+   * const [mine, theirs] = Pipe<string>();
+   * await using child = new Process({ target: spin });
+   * child.start();
+   * await assert.rejects(mine.recv({ timeout: 20 }), TimeoutError);
+   * await theirs.send("someone else's answer");
+   * assert.equal(await mine.recv(), "someone else's answer");
+   * ```
    */
   async recv(options?: WaitOptions): Promise<T> {
     this.#check("receive", "read");
@@ -118,6 +152,16 @@ export class Connection<T = unknown> implements AsyncIterable<T>, Disposable {
    * @param bytes The bytes.
    * @param options Which part of them: from `offset`, `size` many; all when left out.
    * @throws {ValueError} If the part lies outside of the bytes.
+   *
+   * @example
+   * ```ts
+   * import { Pipe } from "@multiprocessing/deno";
+   * import assert from "node:assert/strict";
+   *
+   * const [mine, theirs] = Pipe();
+   * await mine.sendBytes(new Uint8Array([1, 2, 3, 4]), { offset: 1, size: 2 });
+   * assert.deepEqual(await theirs.recvBytes(), new Uint8Array([2, 3]));
+   * ```
    */
   async sendBytes(bytes: Uint8Array, options?: { offset?: number; size?: number }): Promise<void> {
     const offset = wholeNumber("offset", options?.offset ?? 0, 0);
@@ -167,6 +211,18 @@ export class Connection<T = unknown> implements AsyncIterable<T>, Disposable {
    * @param offset From where on.
    * @returns How many bytes came.
    * @throws {BufferTooShort} If the message is longer than the room in the buffer.
+   *
+   * @example
+   * ```ts
+   * import { Pipe } from "@multiprocessing/deno";
+   * import assert from "node:assert/strict";
+   *
+   * const [mine, theirs] = Pipe();
+   * await mine.sendBytes(new Uint8Array([1, 2, 3]));
+   * const buffer = new Uint8Array(5);
+   * assert.equal(await theirs.recvBytesInto(buffer, 2), 3);
+   * assert.deepEqual(buffer, new Uint8Array([0, 0, 1, 2, 3]));
+   * ```
    */
   async recvBytesInto(buffer: Uint8Array, offset: number = 0): Promise<number> {
     if (wholeNumber("offset", offset, 0) > buffer.length) {
@@ -188,6 +244,20 @@ export class Connection<T = unknown> implements AsyncIterable<T>, Disposable {
    *
    * @param timeout How long to wait; not at all when left out.
    * @returns Whether the next `recv` returns or throws at once.
+   *
+   * @example
+   * ```ts
+   * import { Pipe } from "@multiprocessing/deno";
+   * import assert from "node:assert/strict";
+   *
+   * const [mine, theirs] = Pipe<string>();
+   * assert.equal(await mine.poll(10), false);
+   * await theirs.send("hello");
+   * assert.equal(await mine.poll(), true);
+   * assert.equal(await mine.recv(), "hello"); // poll() has taken nothing
+   * theirs.close();
+   * assert.equal(await mine.poll(), true); // recv() would throw an EOFError at once
+   * ```
    */
   async poll(timeout: number = 0): Promise<boolean> {
     this.#check("poll", "read");
@@ -263,23 +333,22 @@ export class Connection<T = unknown> implements AsyncIterable<T>, Disposable {
       connection.#check("wait", "read");
       return connection.#end.incoming;
     };
+    lanesOf = (connection) => {
+      connection.#end.use();
+      return connection.#end;
+    };
     travels(Connection, {
       tag: "Connection",
-      pack: (connection: Connection, context) => {
-        if (connection.#closed) {
-          throw closedHere("hand on");
-        }
-        const end = connection.#end;
-        if (end instanceof SocketEnd) throw end.staysHere();
-        // Over a link the end is handed to that very process, so that its death there is a hang-up here.
-        const core = context.wire && end instanceof SharedEnd ? end.forLink(context.context as Link) : end;
-        return packCore(core, context, () => (end as SharedEnd).pack(context));
+      pack(connection: Connection, context): PackedEnd {
+        if (connection.#closed) throw closedHere("hand on");
+        return connection.#end.pack(context);
       },
-      unpack(reference: Reference<EndPayload>, context) {
-        const local = (payload: EndPayload) => SharedEnd.unpack(payload, context);
+      unpack(packed: PackedEnd, context) {
+        const { socket } = packed;
+        const end = unpackEnd(packed, context);
         const connection = arrive<Connection>(
           Connection,
-          unpackCore<EndPayload, PipeEnd>(reference, context, local, RemoteEnd),
+          socket === undefined ? end : new SocketEnd(end, socket.maxlength, socket.home),
         );
         if (context.context === DISCARDED) connection.close();
         return connection;

@@ -47,6 +47,19 @@ export class JoinableQueue<T = unknown> extends Queue<T> {
    * @param options How long to wait; for ever when left out.
    * @throws {TimeoutError} If that did not happen within `timeout` milliseconds. An aborted `signal` throws its own
    * reason.
+   *
+   * @example
+   * ```ts
+   * import { JoinableQueue, TimeoutError } from "@multiprocessing/deno";
+   * import assert from "node:assert/strict";
+   *
+   * using queue = new JoinableQueue<string>();
+   * await queue.put("bread");
+   * await queue.get();
+   * await assert.rejects(queue.join({ timeout: 10 }), TimeoutError); // taken, and not dealt with yet
+   * queue.taskDone();
+   * await queue.join();
+   * ```
    */
   async join(options?: WaitOptions): Promise<void> {
     const ms = waitMs(options);

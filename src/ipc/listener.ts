@@ -6,6 +6,7 @@ import { settledWithin, unrefTimer } from "../platform/runtime.ts";
 import { listenStream, type SocketAddress, type Stream, type StreamListener } from "../platform/stream.ts";
 import { arrive } from "../transport/arriving.ts";
 import { admit, importKey } from "./_auth.ts";
+import { FrameSocket } from "./_frame_socket.ts";
 import { FrameReader, LONGEST_FRAME } from "./_frames.ts";
 import { SocketEnd } from "./_socket_end.ts";
 import { authkeyFor } from "./authkey.ts";
@@ -171,6 +172,32 @@ export class Listener implements Disposable, AsyncDisposable {
    * @returns The connection to it.
    * @throws {OSError} If the listener is closed, also while this waits.
    * @throws {TimeoutError} If none came within `timeout` milliseconds. An aborted `signal` throws its own reason.
+   *
+   * @example Until told otherwise
+   * ```ts
+   * import { Client, Listener } from "@multiprocessing/deno";
+   * import assert from "node:assert/strict";
+   *
+   * using listener = new Listener();
+   * const closing = new AbortController();
+   * const served = (async () => {
+   *   for (let count = 0;; count++) {
+   *     try {
+   *       using connection = await listener.accept<string>({ signal: closing.signal });
+   *       await connection.send(`you are number ${count}`);
+   *     } catch (error) {
+   *       if (closing.signal.aborted) return count;
+   *       throw error;
+   *     }
+   *   }
+   * })();
+   * for (const answer of ["you are number 0", "you are number 1"]) {
+   *   using client = await Client<string>(listener.address);
+   *   assert.equal(await client.recv(), answer);
+   * }
+   * closing.abort();
+   * assert.equal(await served, 2);
+   * ```
    */
   async accept<T = unknown>(options?: WaitOptions): Promise<Connection<T>> {
     const ms = waitMs(options);
@@ -201,7 +228,10 @@ export class Listener implements Disposable, AsyncDisposable {
     this.#roomAgain?.();
     const { stream, reader } = guest;
     this.#lastAccepted = stream.peer;
-    return arrive<Connection<T>>(Connection<T>, new SocketEnd(stream, reader, this.#maxlength));
+    return arrive<Connection<T>>(
+      Connection<T>,
+      new SocketEnd(new FrameSocket(stream, reader, this.#maxlength), this.#maxlength),
+    );
   }
 
   /**

@@ -9,7 +9,7 @@ import { type QueueCore, queueTravels, SharedQueue } from "./_queue_core.ts";
 /** What a queue stands on; for the other files of this room. */
 export let coreOf: (queue: Queue) => QueueCore;
 
-/** How to put: how long to wait for room, and what to move instead of copying. */
+/** How {@link Queue.put} puts: how long to wait for room, and what to move instead of copying. */
 export interface PutOptions extends WaitOptions {
   /** Buffers and ports in the item that move to the receiver. */
   transfer?: Transferable[];
@@ -175,7 +175,21 @@ export class Queue<T = unknown> implements AsyncIterable<T>, Disposable {
     return this.#lane.count === 0;
   }
 
-  /** Whether the queue holds `maxsize` items. In a `"spawn"` child: as of the last answer from its home. */
+  /**
+   * Whether the queue holds `maxsize` items. In a `"spawn"` child: as of the last answer from its home.
+   *
+   * @example How full it is
+   * ```ts
+   * import { Queue } from "@multiprocessing/deno";
+   * import assert from "node:assert/strict";
+   *
+   * using queue = new Queue<string>(2);
+   * assert.equal(queue.empty(), true);
+   * await queue.put("bread");
+   * await queue.put("milk");
+   * assert.deepEqual([queue.qsize(), queue.full(), queue.empty()], [2, true, false]);
+   * ```
+   */
   full(): boolean {
     return this.#core.maxsize > 0 && this.#lane.count >= this.#core.maxsize;
   }
@@ -207,12 +221,43 @@ export class Queue<T = unknown> implements AsyncIterable<T>, Disposable {
    * Python: {@link https://docs.python.org/3/library/queue.html#queue.Queue.shutdown | queue.Queue.shutdown} (3.13).
    *
    * @param options With `immediate: true` the items inside are dropped.
+   *
+   * @example What is inside may still be had
+   * ```ts
+   * import { Queue, ShutDown } from "@multiprocessing/deno";
+   * import assert from "node:assert/strict";
+   *
+   * using queue = new Queue<string>();
+   * await queue.put("bread");
+   * queue.shutdown();
+   * await assert.rejects(queue.put("milk"), ShutDown);
+   * assert.equal(await queue.get(), "bread");
+   * await assert.rejects(queue.get(), ShutDown);
+   * ```
    */
   shutdown(options?: { immediate?: boolean }): void {
     this.#lane.shut(options?.immediate ?? false);
   }
 
-  /** Yields the items as they come and ends when the queue is shut down and empty. */
+  /**
+   * Yields the items as they come and ends when the queue is shut down and empty.
+   *
+   * @example A child that works until there is no more
+   * ```ts
+   * import { Process, Queue } from "@multiprocessing/deno";
+   * import { squareAll } from "examples/targets.ts";
+   * import assert from "node:assert/strict";
+   *
+   * using numbers = new Queue<number>();
+   * using squares = new Queue<number>();
+   * await using child = new Process({ target: squareAll, args: [numbers, squares] });
+   * child.start(); // for await (const n of numbers) await squares.put(n * n);
+   * for (const n of [1, 2, 3]) await numbers.put(n);
+   * numbers.shutdown();
+   * await child.join();
+   * assert.deepEqual([await squares.get(), await squares.get(), await squares.get()], [1, 4, 9]);
+   * ```
+   */
   async *[Symbol.asyncIterator](): AsyncIterableIterator<T> {
     for (;;) {
       this.#refuseIfClosed("get");

@@ -4,7 +4,18 @@ import { ValueError } from "../base/errors.ts";
 import { Lock } from "../sync/lock.ts";
 import { RLock } from "../sync/rlock.ts";
 
-/** Which lock goes with a value or an array. */
+/**
+ * Which lock goes with a value or an array.
+ *
+ * @example No lock
+ * ```ts
+ * import { Value, ValueError } from "@multiprocessing/deno";
+ * import assert from "node:assert/strict";
+ *
+ * const flag = new Value("B", 1, { lock: false });
+ * assert.throws(() => flag.getLock(), ValueError);
+ * ```
+ */
 export interface MemoryOptions {
   /** A lock of its own, an `RLock`, when left out or `true`; `false` for none; or the lock to use. */
   lock?: boolean | Lock | undefined;

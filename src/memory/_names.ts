@@ -1,12 +1,55 @@
 /**
- * The names of shared memory. They are kept by the hub, so that all worker processes of a program mean the same by
- * them; a worker asks the hub and blocks until it answers. A name holds its memory until it is unlinked.
+ * The names of shared memory. They are kept by the main program's hub, so that all its processes mean the same by them;
+ * a worker asks the hub and blocks until it answers. A name holds its memory until it is unlinked.
+ *
+ * A `"spawn"` child can neither block until an answer comes nor share memory: it has the main program construct what it
+ * constructs, and is sent that. Meanwhile it has a handle without anything behind it.
+ *
+ * ```
+ * main program and its workers:   new SharedMemory(…) ─▶ names
+ * "spawn" child and its workers:  new SharedMemory(…) ─▶ request ─▶ next process on the way: new SharedMemory(…) ─▶ …
+ * ```
  */
 
 import type { MessagePort } from "node:worker_threads";
 import { threads } from "../platform/threads.ts";
 import { thisAgent } from "../transport/agent.ts";
 import { hubLine, onMessage } from "../transport/hub_line.ts";
+import { type Caller, linkHomeward, offerService } from "../transport/remote.ts";
+
+/** The services that construct for `"spawn"` children: their numbers on every link. */
+export const SERVICES = { block: 1, list: 2 } as const;
+
+/** Constructs something where the names are, of the arguments that `args` gives; nothing if that is here. */
+export function constructThere<T>(service: number, args: () => readonly unknown[]): Promise<T> | undefined {
+  const link = linkHomeward();
+  return link && link.call(service, "construct", args()) as Promise<T>;
+}
+
+/** Takes a name away where the names are, after everything that was asked there before. */
+export function takeNameThere(name: string): void {
+  linkHomeward()!.post(SERVICES.block, "unlink", [name]);
+}
+
+/** Constructs for those who ask; what it gives is sent to them once it is attached. */
+export function offerConstruction<A extends unknown[]>(
+  service: number,
+  construct: (...args: A) => { attached(): Promise<unknown> },
+): void {
+  offerService(service, {
+    invoke(method: string, args: readonly unknown[], _caller: Caller): unknown {
+      if (method === "construct") return construct(...args as A).attached();
+      const [name] = args as [string];
+      if (linkHomeward() !== undefined) return takeNameThere(name);
+      return void takeName(name); // told without answer: that the name is gone already is nobody's error any more
+    },
+  });
+}
+
+/** A name that nobody has. */
+export function randomName(digits = 8): string {
+  return `psm_${crypto.randomUUID().replaceAll("-", "").slice(0, digits)}`;
+}
 
 const names = new Map<string, SharedArrayBuffer>();
 /** Whoever is blocked looks up this often, because a sentence rings another bell than the one it waits on. */

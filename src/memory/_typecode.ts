@@ -2,7 +2,20 @@
 
 import { RuntimeError, ValueError } from "../base/errors.ts";
 
-/** For each type code the typed array that looks at memory of that kind. */
+/**
+ * For each type code the typed array that looks at memory of that kind.
+ *
+ * @example Bigints for 64 bits
+ * ```ts
+ * import { RawArray, RawValue } from "@multiprocessing/deno";
+ * import assert from "node:assert/strict";
+ *
+ * const bytes = new RawArray("B", 4);
+ * assert.ok(bytes.view instanceof Uint8Array);
+ * const large = new RawValue("q", 2n ** 40n);
+ * assert.equal(large.value, 1_099_511_627_776n);
+ * ```
+ */
 export interface Views {
   /** A character, as its code: 8 bits, unsigned. */
   c: Uint8Array<SharedArrayBuffer>;

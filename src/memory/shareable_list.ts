@@ -9,7 +9,7 @@
  * A slot is read and written under the guard, so nobody ever sees the type of one item with the bytes of another.
  */
 
-import { ValueError } from "../base/errors.ts";
+import { RuntimeError, ValueError } from "../base/errors.ts";
 import { type Agent, thisAgent } from "../transport/agent.ts";
 import { arrive, arriving } from "../transport/arriving.ts";
 import { enter, leave } from "../transport/guard.ts";
@@ -22,8 +22,9 @@ import {
   RemoteCore,
   unpackCore,
 } from "../transport/remote.ts";
+import { constructThere, offerConstruction, randomName, SERVICES } from "./_names.ts";
 import { noMemoryHere } from "./_typecode.ts";
-import { SharedMemory } from "./shared_memory.ts";
+import { notAttached, SharedMemory } from "./shared_memory.ts";
 
 /** What a {@link ShareableList} can hold. */
 export type ShareableItem = number | bigint | boolean | string | Uint8Array | null;
@@ -239,6 +240,14 @@ interface Existing {
   readonly length: number;
 }
 
+/** What a list consists of in a `"spawn"` child, which learns later whether it exists. */
+interface Pending {
+  readonly shm: SharedMemory;
+  /** Known of a new one. */
+  readonly length: number | undefined;
+  readonly there: Promise<ShareableList>;
+}
+
 /**
  * A list in shared memory: numbers, bigints of 64 bits, booleans, strings, bytes and `null`.
  *
@@ -267,8 +276,10 @@ interface Existing {
  */
 export class ShareableList implements Iterable<ShareableItem> {
   readonly #shm: SharedMemory;
-  readonly #items: Items;
-  readonly #length: number;
+  #items: Items | undefined;
+  #length: number | undefined;
+  /** In a `"spawn"` child: settles when the items are there. */
+  readonly #pending: Promise<void> | undefined;
 
   /**
    * Makes a list, or attaches to one.
@@ -277,30 +288,48 @@ export class ShareableList implements Iterable<ShareableItem> {
    * @param options The name.
    * @throws {OSError} With `code` `"EEXIST"` or `"ENOENT"`, as {@link SharedMemory}.
    * @throws {TypeError} If an item is of a type that a list does not hold.
-   * @throws {ValueError} If the memory of that name is no list.
+   * @throws {ValueError} If the memory of that name is no list. In a `"spawn"` child this and the `OSError` are what
+   * `attached`, `read` and `write` reject with.
    */
   constructor(sequence?: Iterable<ShareableItem>, options?: ShareableListOptions) {
-    const given = arriving<Existing>();
-    if (given !== undefined) {
-      this.#shm = given.shm;
+    const given = arriving<Existing>() ?? obtain(sequence, options?.name);
+    this.#shm = given.shm;
+    this.#length = given.length;
+    if ("items" in given) {
       this.#items = given.items;
-      this.#length = given.length;
-      return;
+    } else {
+      this.#pending = given.there.then(async (list) => {
+        await this.#shm.attached();
+        this.#items = list.#items;
+        this.#length = list.#length;
+      });
+      this.#pending.catch(() => {}); // whoever uses the list is told
     }
-    const name = options?.name;
-    if (sequence === undefined && name !== undefined) {
-      this.#shm = new SharedMemory({ name });
-      const items = new SharedItems(this.#shm.buf.buffer);
-      if (!items.isList) {
-        throw new ValueError(`Cannot attach to "${name}": it is shared memory, but not that of a list`);
-      }
-      this.#items = items;
-      this.#length = items.length;
-      return;
-    }
-    const list = [...sequence ?? []];
-    [this.#shm, this.#items] = SharedItems.create(list, name);
-    this.#length = list.length;
+  }
+
+  /**
+   * Waits until the list is attached. Only in a `"spawn"` child that is not so from the beginning; `read` and `write`
+   * wait by themselves.
+   *
+   * @returns The list itself.
+   * @throws {OSError} With `code` `"EEXIST"` or `"ENOENT"`, where the constructor could not say so.
+   * @throws {ValueError} If the memory of that name is no list.
+   *
+   * @example In a child of either kind
+   * ```ts
+   * import { ShareableList } from "@multiprocessing/deno";
+   * import assert from "node:assert/strict";
+   *
+   * const list = new ShareableList(["howdy", 1], { name: "greetings" });
+   * // a child that was told the name:
+   * const same = await new ShareableList(undefined, { name: "greetings" }).attached();
+   * assert.deepEqual(await same.read(), ["howdy", 1]);
+   * list.shm.unlink();
+   * ```
+   */
+  async attached(): Promise<this> {
+    await this.#pending;
+    return this;
   }
 
   /** The memory of the list, to be closed by every process and unlinked by one. */
@@ -308,9 +337,18 @@ export class ShareableList implements Iterable<ShareableItem> {
     return this.#shm;
   }
 
-  /** How many items there are. */
+  /**
+   * How many items there are.
+   *
+   * @throws {RuntimeError} In a `"spawn"` child that attaches by a name and has not waited for
+   * {@link ShareableList.attached}.
+   */
   get length(): number {
-    return this.#length;
+    if (this.#length !== undefined) return this.#length;
+    throw new RuntimeError(
+      `Cannot tell the length of the list "${this.#shm.name}" yet: a "spawn" child has to ask for it; call ` +
+        `\`await list.attached()\` first`,
+    );
   }
 
   /**
@@ -342,6 +380,19 @@ export class ShareableList implements Iterable<ShareableItem> {
    * @throws {ValueError} If a text or bytes need more room than the slot has; then nothing is changed.
    * @throws {TypeError} If it is of a type that a list does not hold.
    * @throws {RuntimeError} In a `"spawn"` child.
+   *
+   * @example Room for eight bytes
+   * ```ts
+   * import { ShareableList, ValueError } from "@multiprocessing/deno";
+   * import assert from "node:assert/strict";
+   *
+   * const list = new ShareableList(["howdy"]); // 5 bytes, in a slot of 8
+   * list.set(0, "good day");
+   * assert.throws(() => list.set(0, "good morning"), ValueError);
+   * list.set(0, 42n);
+   * assert.equal(list.get(-1), 42n);
+   * list.shm.unlink();
+   * ```
    */
   set(position: number, item: ShareableItem): void {
     this.#here("set()").set(this.#checkedPosition("assignment index", position), item);
@@ -379,10 +430,12 @@ export class ShareableList implements Iterable<ShareableItem> {
    * @param end The first that is not copied; from the end if negative; the length when left out.
    * @returns The items.
    */
-  async read(start: number = 0, end: number = this.#length): Promise<ShareableItem[]> {
+  async read(start: number = 0, end?: number): Promise<ShareableItem[]> {
     this.#refuseClosed();
-    const clamped = (at: number) => Math.min(Math.max(at < 0 ? at + this.#length : at, 0), this.#length);
-    return await this.#items.read(clamped(Math.trunc(start)), clamped(Math.trunc(end)));
+    const items = this.#items ?? await this.#attachedItems();
+    const { length } = this;
+    const clamped = (at: number) => Math.min(Math.max(at < 0 ? at + length : at, 0), length);
+    return await items.read(clamped(Math.trunc(start)), clamped(Math.trunc(end ?? length)));
   }
 
   /**
@@ -396,9 +449,9 @@ export class ShareableList implements Iterable<ShareableItem> {
    */
   async write(position: number, item: ShareableItem): Promise<void> {
     this.#refuseClosed();
-    const at = this.#checkedPosition("assignment index", position);
     encodeItem(item); // refused here, if at all
-    await this.#items.write(at, item);
+    const items = this.#items ?? await this.#attachedItems();
+    await items.write(this.#checkedPosition("assignment index", position), item);
   }
 
   /** The items, each as it is when its turn comes. */
@@ -408,6 +461,11 @@ export class ShareableList implements Iterable<ShareableItem> {
     return function* () {
       for (let position = 0; position < length; position++) yield items.get(position);
     }();
+  }
+
+  async #attachedItems(): Promise<Items> {
+    await this.#pending;
+    return this.#items!;
   }
 
   #refuseClosed(): void {
@@ -421,10 +479,11 @@ export class ShareableList implements Iterable<ShareableItem> {
   }
 
   #checkedPosition(what: string, position: number): number {
-    const at = position < 0 ? position + this.#length : position;
-    if (Number.isInteger(at) && at >= 0 && at < this.#length) return at;
+    const { length } = this;
+    const at = position < 0 ? position + length : position;
+    if (Number.isInteger(at) && at >= 0 && at < length) return at;
     throw new RangeError(
-      `${what} out of range: ${String(position)} is asked for and the list has ${this.#length} items`,
+      `${what} out of range: ${String(position)} is asked for and the list has ${length} items`,
     );
   }
 
@@ -432,7 +491,9 @@ export class ShareableList implements Iterable<ShareableItem> {
     travels<ShareableList, [SharedMemory, number, Reference<null>]>(ShareableList, {
       tag: "ShareableList",
       pack(list, context) {
-        return [list.#shm, list.#length, packCore(list.#items, context, () => null)];
+        const items = list.#items;
+        if (items === undefined) throw notAttached("list", list.#shm.name, "list");
+        return [list.#shm, list.length, packCore(items, context, () => null)];
       },
       unpack([shm, length, reference], context) {
         const local = () => new SharedItems(shm.buf.buffer);
@@ -442,6 +503,33 @@ export class ShareableList implements Iterable<ShareableItem> {
     });
   }
 }
+
+function obtain(sequence: Iterable<ShareableItem> | undefined, name: string | undefined): Existing | Pending {
+  const attaches = sequence === undefined && name !== undefined;
+  const list = [...sequence ?? []];
+  const nameThere = name ?? randomName(32);
+  const there = constructThere<ShareableList>(SERVICES.list, () => {
+    for (const item of list) encodeItem(item); // refused here, if at all
+    return [attaches ? undefined : list, { name: nameThere }];
+  });
+  if (there !== undefined) {
+    const pending = { name: nameThere, size: undefined, there: there.then((list) => list.shm) };
+    const shm = arrive(SharedMemory as unknown as new () => SharedMemory, pending);
+    return { shm, length: attaches ? undefined : list.length, there };
+  }
+  if (!attaches) {
+    const [shm, items] = SharedItems.create(list, name);
+    return { shm, items, length: list.length };
+  }
+  const shm = new SharedMemory({ name });
+  const items = new SharedItems(shm.buf.buffer);
+  if (items.isList) return { shm, items, length: items.length };
+  throw new ValueError(`Cannot attach to "${name}": it is shared memory, but not that of a list`);
+}
+
+offerConstruction(SERVICES.list, (sequence: ShareableItem[] | undefined, options: ShareableListOptions) => {
+  return new ShareableList(sequence, options);
+});
 
 function same(a: ShareableItem, b: ShareableItem): boolean {
   if (!(a instanceof Uint8Array) || !(b instanceof Uint8Array)) return a === b;

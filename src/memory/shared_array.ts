@@ -1,5 +1,6 @@
 /** SharedArray and RawArray: numbers that processes share. */
 
+import { ValueError } from "../base/errors.ts";
 import { type WaitOptions, wholeNumber } from "../base/options.ts";
 import type { Lock } from "../sync/lock.ts";
 import { arrive, arriving, offer } from "../transport/arriving.ts";
@@ -102,9 +103,68 @@ export class RawArray<T extends TypeCode = NumberCode> implements Iterable<Eleme
    * The memory, as a typed array. What is written there is seen by every process at once.
    *
    * @throws {RuntimeError} In a `"spawn"` child, which shares no memory with the array.
+   *
+   * @example
+   * ```ts
+   * import { RawArray } from "@multiprocessing/deno";
+   * import assert from "node:assert/strict";
+   *
+   * const samples = new RawArray("d", 1_000);
+   * samples.view.fill(0.5);
+   * assert.equal(samples.view.reduce((sum, sample) => sum + sample), 500);
+   * ```
    */
   get view(): Views[T] {
     return this.#here("view").view as unknown as Views[T];
+  }
+
+  /**
+   * The text in an array of type `"c"`: its bytes before the first zero. What it is set to may be shorter than the
+   * array; a zero is written after it then, and the rest stays.
+   *
+   * Python: what `Array('c', …).value` is, with `bytes` for a `Uint8Array`.
+   *
+   * @throws {TypeError} If the array is of another type, or it is set to something else than a `Uint8Array`.
+   * @throws {ValueError} If it is set to more bytes than the array has.
+   * @throws {RuntimeError} In a `"spawn"` child.
+   *
+   * @example A text
+   * ```ts
+   * import { RawArray } from "@multiprocessing/deno";
+   * import assert from "node:assert/strict";
+   *
+   * const name = new RawArray("c", 8);
+   * name.value = new TextEncoder().encode("egon");
+   * assert.equal(new TextDecoder().decode(name.value), "egon");
+   * assert.deepEqual([...name.raw], [101, 103, 111, 110, 0, 0, 0, 0]);
+   * ```
+   */
+  get value(): T extends "c" ? Uint8Array : never {
+    const bytes = this.#chars("value");
+    const end = bytes.indexOf(0);
+    return bytes.slice(0, end < 0 ? undefined : end) as Uint8Array as typeof this.value;
+  }
+
+  set value(value: T extends "c" ? Uint8Array : never) {
+    const bytes = this.#putChars("value", value);
+    if (value.length < bytes.length) bytes[value.length] = 0;
+  }
+
+  /**
+   * The bytes in an array of type `"c"`, all of them. What it is set to may be shorter than the array; the rest stays.
+   *
+   * Python: what `Array('c', …).raw` is, with `bytes` for a `Uint8Array`.
+   *
+   * @throws {TypeError} If the array is of another type, or it is set to something else than a `Uint8Array`.
+   * @throws {ValueError} If it is set to more bytes than the array has.
+   * @throws {RuntimeError} In a `"spawn"` child.
+   */
+  get raw(): T extends "c" ? Uint8Array : never {
+    return this.#chars("raw").slice() as Uint8Array as typeof this.raw;
+  }
+
+  set raw(value: T extends "c" ? Uint8Array : never) {
+    this.#putChars("raw", value);
   }
 
   /**
@@ -168,6 +228,17 @@ export class RawArray<T extends TypeCode = NumberCode> implements Iterable<Eleme
    * @param offset Where the first goes; 0 when left out.
    * @throws {RangeError} If they do not fit.
    * @throws {TypeError} If one of them is no number, or no whole one where such belong.
+   *
+   * @example
+   * ```ts
+   * import { RawArray } from "@multiprocessing/deno";
+   * import assert from "node:assert/strict";
+   *
+   * const array = new RawArray("i", 5);
+   * await array.write([1, 2, 3], 1);
+   * assert.deepEqual(await array.read(), [0, 1, 2, 3, 0]);
+   * assert.deepEqual(await array.read(-2), [3, 0]);
+   * ```
    */
   async write(values: Iterable<Element<T>>, offset: number = 0): Promise<void> {
     const all = checkedAll(this.#kind, values);
@@ -184,6 +255,17 @@ export class RawArray<T extends TypeCode = NumberCode> implements Iterable<Eleme
    * @returns The number with it added.
    * @throws {RangeError} If the index lies outside of the array.
    * @throws {TypeError} If `delta` is no number, or no whole one where such belong.
+   *
+   * @example
+   * ```ts
+   * import { RawArray } from "@multiprocessing/deno";
+   * import assert from "node:assert/strict";
+   *
+   * const votes = new RawArray("I", 3);
+   * assert.equal(await votes.add(2, 1), 1);
+   * assert.equal(await votes.add(-1, 1), 2);
+   * assert.deepEqual(votes.slice(), [0, 0, 2]);
+   * ```
    */
   async add(index: number, delta: Element<T>): Promise<Element<T>> {
     const at = this.#checkedIndex("add to", index < 0 ? index + this.#length : index, index);
@@ -197,6 +279,29 @@ export class RawArray<T extends TypeCode = NumberCode> implements Iterable<Eleme
     return function* () {
       for (let i = 0; i < length; i++) yield cells.load(i) as Element<T>;
     }();
+  }
+
+  /** The memory of an array of type `"c"`. */
+  #chars(what: string): Uint8Array<SharedArrayBuffer> {
+    if (this.#kind.code === "c") return this.#here(what).view as unknown as Uint8Array<SharedArrayBuffer>;
+    throw new TypeError(
+      `Cannot use ${what} of a shared array of type "${this.#kind.code}": only type "c" has it; use slice(), set() or ` +
+        `view`,
+    );
+  }
+
+  #putChars(what: string, value: unknown): Uint8Array {
+    const bytes = this.#chars(what);
+    if (!(value instanceof Uint8Array)) {
+      throw new TypeError(`bytes expected: cannot set ${what} to ${String(value)}; give a Uint8Array`);
+    }
+    if (value.length > bytes.length) {
+      throw new ValueError(
+        `byte string too long: cannot set ${what} to ${value.length} bytes, the shared array has ${bytes.length}`,
+      );
+    }
+    bytes.set(value);
+    return bytes;
   }
 
   #here(what: string): SharedCells {

@@ -115,6 +115,19 @@ export class RawValue<T extends TypeCode = NumberCode> {
    * @param delta How much to add.
    * @returns The number with it added.
    * @throws {TypeError} If `delta` is no number, or no whole one where such belong.
+   *
+   * @example Two children count
+   * ```ts
+   * import { Process, RawValue } from "@multiprocessing/deno";
+   * import { addOnes } from "examples/targets.ts";
+   * import assert from "node:assert/strict";
+   *
+   * const count = new RawValue("i");
+   * const children = [1, 2].map(() => new Process({ target: addOnes, args: [count, 1_000] }));
+   * for (const child of children) child.start();
+   * for (const child of children) await child.join();
+   * assert.equal(count.value, 2_000);
+   * ```
    */
   async add(delta: Element<T>): Promise<Element<T>> {
     return await this.#cells.add(0, checked(this.#kind, delta)) as Element<T>;
@@ -180,6 +193,22 @@ export class Value<T extends TypeCode = NumberCode> extends RawValue<T> {
    *
    * @returns The lock; the same object every time.
    * @throws {ValueError} If there is none.
+   *
+   * @example One lock for two values
+   * ```ts
+   * import { Lock, Value } from "@multiprocessing/deno";
+   * import assert from "node:assert/strict";
+   *
+   * const lock = new Lock();
+   * const [from, to] = [new Value("i", 100, { lock }), new Value("i", 0, { lock })];
+   * assert.equal(from.getLock(), to.getLock());
+   * {
+   *   using _ = await lock.guard();
+   *   from.value -= 30;
+   *   to.value += 30;
+   * }
+   * assert.deepEqual([from.value, to.value], [70, 30]);
+   * ```
    */
   getLock(): Lock {
     return lockOf("value", this.#lock);

@@ -8,6 +8,7 @@
  */
 
 import { firstModule } from "./modules.ts";
+import { exitCodeOf } from "./signals.ts";
 
 /** Frames over a socket: length, then bytes. */
 export class SocketLine {
@@ -128,24 +129,6 @@ export interface ChildProcess {
   readonly line: Promise<SocketLine>;
 }
 
-const SIGNALS: Readonly<Record<string, number>> = {
-  SIGHUP: 1,
-  SIGINT: 2,
-  SIGQUIT: 3,
-  SIGILL: 4,
-  SIGTRAP: 5,
-  SIGABRT: 6,
-  SIGBUS: 7,
-  SIGFPE: 8,
-  SIGKILL: 9,
-  SIGUSR1: 10,
-  SIGSEGV: 11,
-  SIGUSR2: 12,
-  SIGPIPE: 13,
-  SIGALRM: 14,
-  SIGTERM: 15,
-};
-
 /**
  * Starts a child process that runs `bootUrl` first.
  *
@@ -157,23 +140,23 @@ export function startChildProcess(
   bootUrl: string,
   modules: readonly string[],
   permissions: readonly string[],
+  memoryMb?: number,
 ): ChildProcess {
   const main = Deno.mainModule;
+  const limit = memoryMb === undefined ? [] : [`--v8-flags=--max-old-space-size=${memoryMb}`];
   const { listener, flags } = listen(permissions);
   listener.unref();
   const key = crypto.randomUUID() + crypto.randomUUID();
   const boot = firstModule([main, ...modules.filter((url) => url !== main && url !== "")], bootUrl);
   const child = new Deno.Command(Deno.execPath(), {
-    args: ["run", ...flags, "--preload", boot, main, ...Deno.args],
+    args: ["run", ...flags, ...limit, "--preload", boot, main, ...Deno.args],
     stdin: "piped",
     stdout: "inherit",
     stderr: "inherit",
   }).spawn();
   child.unref();
   const lifeline: Lifeline = { address: addressOf(listener), key };
-  const status = child.status.then(({ code, signal }) =>
-    signal === null ? code : -(SIGNALS[signal] ?? code - 128)
-  );
+  const status = exitCodeOf(child.status);
   return {
     pid: child.pid,
     status,

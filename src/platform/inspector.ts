@@ -1,7 +1,51 @@
-/** V8's own record of where a function was compiled, through the inspector. */
+/** What only V8 itself knows of functions and classes, through the inspector; nothing where it may not be asked. */
+
+type Ask = <R>(method: string, params: object) => Promise<R>;
+
+interface Remote {
+  objectId: string;
+}
 
 /** The URL of the module that `target` was compiled in; `undefined` where V8 has none or may not be asked. */
-export async function compiledIn(target: unknown): Promise<string | undefined> {
+export function compiledIn(target: unknown): Promise<string | undefined> {
+  return inspect(target, async (ask, { objectId }, urls) => {
+    await ask("Debugger.enable", {});
+    const { internalProperties } = await ask<
+      { internalProperties: { name: string; value?: { value?: unknown } }[] }
+    >("Runtime.getProperties", { objectId, ownProperties: true });
+    const location = internalProperties.find(({ name }) => name === "[[FunctionLocation]]")?.value?.value;
+    return urls.get((location as { scriptId: string } | undefined)?.scriptId ?? "") || undefined;
+  });
+}
+
+/** The classes in this thread that are derived from `Class`; none where V8 may not be asked. Takes some 40 ms. */
+export async function subclassesOf(Class: unknown): Promise<unknown[]> {
+  const found: { classes?: unknown[] } = {};
+  await inspect([Class, found], async (ask, { objectId }) => {
+    const item = async (index: number) => {
+      const { result } = await ask<{ result: Remote }>("Runtime.callFunctionOn", {
+        objectId,
+        functionDeclaration: `function () { return this[${index}]; }`,
+      });
+      return result.objectId;
+    };
+    const { objects } = await ask<{ objects: Remote }>("Runtime.queryObjects", {
+      prototypeObjectId: await item(0),
+    });
+    await ask("Runtime.callFunctionOn", {
+      objectId: objects.objectId,
+      functionDeclaration: "function (found) { found.classes = this; }",
+      arguments: [{ objectId: await item(1) }],
+    });
+  });
+  return found.classes ?? [];
+}
+
+/** Opens a session, in which `thing` is known, for as long as `look` takes. */
+async function inspect<R>(
+  thing: unknown,
+  look: (ask: Ask, thing: Remote, urls: Map<string, string>) => Promise<R>,
+): Promise<R | undefined> {
   const { Session } = await import("node:inspector");
   const session = new Session();
   try {
@@ -11,29 +55,20 @@ export async function compiledIn(target: unknown): Promise<string | undefined> {
   }
   const key = `multiprocessing ${crypto.randomUUID()}`;
   const holder = globalThis as unknown as Record<string, unknown>;
-  holder[key] = target;
+  holder[key] = thing;
   try {
     const urls = new Map<string, string>();
     session.on("Debugger.scriptParsed", ({ params }: { params: { scriptId: string; url: string } }) => {
       urls.set(params.scriptId, params.url);
     });
-    const ask = <R>(method: string, params: object) =>
-      new Promise<R>((resolve, reject) => {
-        session.post(method, params, (error, result) => error ? reject(error) : resolve(result as R));
+    const ask: Ask = <A>(method: string, params: object) =>
+      new Promise<A>((resolve, reject) => {
+        session.post(method, params, (error, result) => error ? reject(error) : resolve(result as A));
       });
-    await ask("Debugger.enable", {});
-    const { result } = await ask<{ result: { objectId: string } }>("Runtime.evaluate", {
+    const { result } = await ask<{ result: Remote }>("Runtime.evaluate", {
       expression: `globalThis[${JSON.stringify(key)}]`,
     });
-    const { internalProperties } = await ask<
-      { internalProperties: { name: string; value?: { value?: unknown } }[] }
-    >(
-      "Runtime.getProperties",
-      { objectId: result.objectId, ownProperties: true },
-    );
-    const location = internalProperties.find(({ name }) => name === "[[FunctionLocation]]")?.value?.value;
-    const url = urls.get((location as { scriptId: string } | undefined)?.scriptId ?? "");
-    return url === "" ? undefined : url;
+    return await look(ask, result, urls);
   } finally {
     delete holder[key];
     session.disconnect();

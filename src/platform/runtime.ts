@@ -1,18 +1,33 @@
 /** What the runtime is and does for this thread: who and where we are, keeping the event loop up, stderr. */
 
+import { thisTask } from "./task.ts";
+
 /** How many cores the machine has. */
 export function cores(): number {
   return navigator.hardwareConcurrency;
 }
 
+/** The ids of a process and of the one that started it. */
+export interface Ids {
+  readonly pid?: number;
+  readonly ppid?: number;
+}
+
+let claimed: Ids = {};
+
+/** Lets this process pass for another one, in what is given here; none for itself. */
+export function claimIds(ids: Ids): void {
+  claimed = ids;
+}
+
 /** The id of this operating-system process. */
 export function osProcessId(): number {
-  return Deno.pid;
+  return claimed.pid ?? Deno.pid;
 }
 
 /** The id of the operating-system process that started this one. */
 export function osParentId(): number {
-  return Deno.ppid;
+  return claimed.ppid ?? Deno.ppid;
 }
 
 /** Writes text to stderr at once. */
@@ -89,20 +104,22 @@ class KeepAlive {
 export const keepAlive: KeepAlive = new KeepAlive();
 
 /**
- * Waits for a promise that nothing else may keep the program up for. Gives `true` when it settled, `false` when
- * `ms` passed first; an aborted `signal` rejects with its reason.
+ * Waits for a promise that nothing else may keep the program up for; the wait of a daemon task does not either. Gives
+ * `true` when it settled, `false` when `ms` passed first; an aborted `signal` rejects with its reason.
  */
 export function settledWithin(promise: Promise<unknown>, ms: number, signal?: AbortSignal): Promise<boolean> {
   return new Promise((resolve, reject) => {
     signal?.throwIfAborted();
-    keepAlive.hold();
-    const timer = ms < 2 ** 31 ? setTimeout(() => end(() => resolve(false)), ms) : undefined;
+    const weak = thisTask().daemon;
+    const timer = ms < 2 ** 31 ? setTimeout(() => end(() => resolve(false)), Math.max(0, ms)) : undefined;
+    if (!weak) keepAlive.hold();
+    else if (timer !== undefined) unrefTimer(timer);
     const abort = () => end(() => reject(signal!.reason));
     let over = false;
     const end = (settle: () => void) => {
       if (over) return;
       over = true;
-      keepAlive.drop();
+      if (!weak) keepAlive.drop();
       clearTimeout(timer);
       signal?.removeEventListener("abort", abort);
       settle();
@@ -125,6 +142,17 @@ export async function afterMs(ms: number): Promise<void> {
 /** Prints an error with its stack and causes on stderr, below a line that says where it happened. */
 export function printError(where: string, error: unknown): void {
   writeStderr(`${where}\n${Deno.inspect(error, { colors: false })}\n`);
+}
+
+/** Longest delay a timer can take; what is longer counts as for ever (24 days). */
+const LONGEST_TIMER_MS = 2 ** 31 - 1;
+
+/** Calls `ring` after a while, and keeps nobody up for that. */
+export function weakTimer(ring: () => void, ms: number): ReturnType<typeof setTimeout> | undefined {
+  if (ms > LONGEST_TIMER_MS) return undefined;
+  const timer = setTimeout(ring, ms);
+  unrefTimer(timer);
+  return timer;
 }
 
 /** Lets a timer not keep the event loop up. */

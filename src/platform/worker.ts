@@ -42,15 +42,28 @@ export class WorkerThread {
   #dead = false;
   /** Called with each message of the worker. */
   onMessage: ((message: { kind: string }) => void) | undefined;
+  /** Called before {@link onDeath} when the thread's memory did not suffice. */
+  onOutOfMemory: (() => void) | undefined;
   /** Called once, when the thread is dead, with its exit code (1 after force). */
   onDeath: ((code: number) => void) | undefined;
 
-  constructor(bootUrl: string) {
+  /**
+   * Boots a worker.
+   *
+   * @param bootUrl The module it runs.
+   * @param memoryMb How large its heap may become; as large as Deno lets it when left out.
+   */
+  constructor(bootUrl: string, memoryMb?: number) {
     this.#beacon = `multiprocessing-${crypto.randomUUID()}`;
-    this.#worker = new (threads().Worker)(entry(bootUrl), { workerData: { beacon: this.#beacon } });
+    this.#worker = new (threads().Worker)(entry(bootUrl), {
+      workerData: { beacon: this.#beacon },
+      ...(memoryMb !== undefined && { resourceLimits: { maxOldGenerationSizeMb: memoryMb } }),
+    });
     this.#worker.on("message", (message) => this.onMessage?.(message));
     // The worker reports its own errors; what arrives here besides is the end of a worker out of memory.
-    this.#worker.on("error", () => {});
+    this.#worker.on("error", (error: { code?: unknown }) => {
+      if (error?.code === "ERR_WORKER_OUT_OF_MEMORY") this.onOutOfMemory?.();
+    });
     this.#worker.on("exit", (code: number) => {
       this.#dead = true;
       // After force the event comes before the thread is dead.

@@ -19,7 +19,7 @@
 
 import { ProcessError } from "../base/errors.ts";
 import { startChildProcess } from "../platform/command.ts";
-import { afterMs, keepAlive, onProgramIdle } from "../platform/runtime.ts";
+import { afterMs, keepAlive, onProgramIdle, writeStderr } from "../platform/runtime.ts";
 import { WorkerThread } from "../platform/worker.ts";
 import { thisAgent } from "../transport/agent.ts";
 import { decode, encode } from "../transport/codec.ts";
@@ -69,6 +69,8 @@ export interface Order {
   readonly fields: PackedValue;
   /** What a `"spawn"` child may do, as flags. */
   readonly permissions: readonly string[];
+  /** How large its heap may become, in MiB. */
+  readonly memoryMb: number | undefined;
 }
 
 /** What the hub knows of a child. */
@@ -101,6 +103,22 @@ const bootModule = (name: "worker" | "spawn") => import.meta.resolve(`../child/$
  * nothing is said. A start that finds one costs a message instead of 30 ms. They end with the program.
  *
  * @param count How many; 0 to keep none.
+ *
+ * @example Four at a time, again and again
+ * ```ts
+ * import { Process, setSpareWorkers } from "@multiprocessing/deno";
+ * import { square } from "examples/targets.ts";
+ * import assert from "node:assert/strict";
+ *
+ * setSpareWorkers(4);
+ * for (let round = 0; round < 2; round++) {
+ *   const children = [1, 2, 3, 4].map((n) => new Process({ target: square, args: [n] }));
+ *   for (const child of children) child.start();
+ *   for (const child of children) await child.join();
+ *   assert.ok(children.every((child) => child.exitcode === 0));
+ * }
+ * setSpareWorkers(0); // the rest of the program starts no more
+ * ```
  */
 export function setSpareWorkers(count: number): void {
   sparesKept = count;
@@ -169,9 +187,11 @@ class BufferedLink extends Link {
 function runWorker(order: Order, starter: number, transfer: Transferable[]): void {
   watchProgram();
   const { agent, identity } = order;
-  const thread = takeThread();
+  const thread = takeThread(order.memoryMb);
   const line: Line = { post: (message, moved) => thread.post(message, moved) };
   thread.onMessage = (message) => dispatch(message, { agent, line });
+  thread.onOutOfMemory = () =>
+    writeStderr(`Process ${identity.name}: out of memory: its heap is limited to ${order.memoryMb} MiB\n`);
   thread.onDeath = (code) => ended(agent, code);
   children.set(agent, {
     agent,
@@ -191,6 +211,7 @@ function runSpawn(order: Order, starter: number, link: Link): void {
     bootModule("spawn"),
     order.addresses.map(({ module }) => module),
     order.permissions,
+    order.memoryMb,
   );
   thisAgent().directory.setPid(agent, process.pid);
   const line: Line = { post: (message) => link.control(message) };
@@ -249,6 +270,7 @@ function ended(agent: number, code: number): void {
   directory.bury(agent, code === 1 && child.sentence !== 0 ? child.sentence : code);
   unlinkWorker(agent, new ProcessError(`the process has ended with exit code ${code}`));
   for (const orphan of directory.childrenOf(agent)) {
+    if (directory.isGuest(orphan)) directory.bury(orphan, code);
     if (directory.alive(orphan)) {
       directory.condemn(orphan, SIGTERM);
       stopChild(orphan, SIGTERM);
@@ -260,8 +282,9 @@ function ended(agent: number, code: number): void {
 
 // --- The reserve ----------------------------------------------------------------------------------------------
 
-function takeThread(): WorkerThread {
+function takeThread(memoryMb: number | undefined): WorkerThread {
   started++;
+  if (memoryMb !== undefined) return new WorkerThread(bootModule("worker"), memoryMb);
   const [ready] = idleThreads;
   if (ready !== undefined) idleThreads.delete(ready);
   // One program in two starts a single process; a reserve is for the others.

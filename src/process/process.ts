@@ -1,7 +1,7 @@
 /** Process: a function that runs beside this one, in a worker or in an operating-system process of its own. */
 
 import { AssertionError, RuntimeError, ValueError } from "../base/errors.ts";
-import { waitMs, type WaitOptions } from "../base/options.ts";
+import { waitMs, type WaitOptions, wholeNumber } from "../base/options.ts";
 import { setDefaultAuthkey } from "../ipc/authkey.ts";
 import { permissionFlags } from "../platform/permissions.ts";
 import { cores, exitNow, keepAlive, osParentId, osProcessId, settledWithin } from "../platform/runtime.ts";
@@ -24,7 +24,27 @@ import {
 import { getStartMethod, setStartMethod } from "./start_method.ts";
 import { addressOf, type Callable, callingModule, locate, notExported } from "./target.ts";
 
-/** What a {@link Process} is made of. */
+/**
+ * What a {@link Process} is made of.
+ *
+ * @example A name, and an object as last argument
+ * ```ts
+ * import { Process, Queue } from "@multiprocessing/deno";
+ * import { greetOn } from "examples/targets.ts";
+ * import assert from "node:assert/strict";
+ *
+ * using greetings = new Queue<string>();
+ * await using child = new Process({
+ *   target: greetOn,
+ *   args: [greetings],
+ *   kwargs: { who: "egon" }, // greetOn(greetings, { who: "egon" })
+ *   name: "greeter",
+ * });
+ * child.start();
+ * await child.join();
+ * assert.equal(await greetings.get(), "hello egon");
+ * ```
+ */
 export interface ProcessOptions<A extends unknown[] = unknown[]> {
   /** What to run: an exported function. */
   target?: ((...args: A) => unknown) | undefined;
@@ -42,7 +62,15 @@ export interface ProcessOptions<A extends unknown[] = unknown[]> {
   permissions?: Deno.PermissionOptions | undefined;
   /** Buffers and ports in the arguments that move to the child. */
   transfer?: Transferable[] | undefined;
+  /**
+   * How large the child's heap may become, in MiB; as large as Deno lets it when left out. A child that needs more
+   * ends: a worker with exit code 1, and the program lives.
+   */
+  maxMemoryMb?: number | undefined;
 }
+
+/** The agent of a child that was started; for rooms above that watch whether it lives. */
+export let agentOf: (process: Process) => number;
 
 /** How a {@link Process} object is made that stands for a process which exists already. */
 export interface Existing {
@@ -91,6 +119,7 @@ export class Process<A extends unknown[] = unknown[]> implements AsyncDisposable
   readonly #args: A;
   readonly #permissions: Deno.PermissionOptions | undefined;
   readonly #transfer: readonly Transferable[];
+  readonly #memoryMb: number | undefined;
   readonly #method: StartMethod;
   /** The module whose code constructed us, where the target is looked for first. */
   readonly #site: string | undefined;
@@ -129,7 +158,7 @@ export class Process<A extends unknown[] = unknown[]> implements AsyncDisposable
       this.#state = "existing";
       return;
     }
-    const { target, args, kwargs, name, daemon, group, permissions, transfer } = options;
+    const { target, args, kwargs, name, daemon, group, permissions, transfer, maxMemoryMb } = options;
     if (group !== undefined && group !== null) {
       throw new AssertionError("group argument must be null for now: processes have no groups");
     }
@@ -145,6 +174,7 @@ export class Process<A extends unknown[] = unknown[]> implements AsyncDisposable
     this.#args = [...(args ?? []), ...(kwargs === undefined ? [] : [kwargs])] as A;
     this.#permissions = permissions;
     this.#transfer = transfer ?? [];
+    this.#memoryMb = maxMemoryMb === undefined ? undefined : wholeNumber("maxMemoryMb", maxMemoryMb, 1);
     this.#method = new.target.startMethod ?? getStartMethod();
     if (permissions !== undefined && this.#method === "worker") {
       throw new ValueError(
@@ -165,6 +195,27 @@ export class Process<A extends unknown[] = unknown[]> implements AsyncDisposable
    * What the child does: calls the target. A subclass overrides it; what it returns is awaited.
    *
    * @returns What the target returns.
+   *
+   * @example A class of one's own, which a module exports
+   * ```ts
+   * import { Queue } from "@multiprocessing/deno";
+   * import { Greeter } from "examples/targets.ts";
+   * import assert from "node:assert/strict";
+   *
+   * // class Greeter extends Process {
+   * //   constructor(readonly who: string, readonly greetings: Queue<string>) {
+   * //     super();
+   * //   }
+   * //   override async run() {
+   * //     await this.greetings.put(`hello ${this.who}`);
+   * //   }
+   * // }
+   * using greetings = new Queue<string>();
+   * await using child = new Greeter("egon", greetings);
+   * child.start();
+   * assert.equal(await greetings.get(), "hello egon");
+   * await child.join();
+   * ```
    */
   run(): unknown {
     const target = this.#target; // called as a function, without a `this`
@@ -226,6 +277,7 @@ export class Process<A extends unknown[] = unknown[]> implements AsyncDisposable
           args,
           fields,
           permissions: spawn ? permissionFlags(this.#permissions) : [],
+          memoryMb: this.#memoryMb,
         }, [...argsMoved, ...fieldsMoved]];
       };
       if (!spawn) {
@@ -257,6 +309,18 @@ export class Process<A extends unknown[] = unknown[]> implements AsyncDisposable
    * @throws {AssertionError} If it was not started, or not by this process.
    * @throws {PicklingError} If no module exports the target.
    * @throws {ValueError} If it was closed, or `timeout` is negative. An aborted `signal` throws its own reason.
+   *
+   * @example Wait for a while
+   * ```ts
+   * import { Process } from "@multiprocessing/deno";
+   * import { spin } from "examples/targets.ts";
+   * import assert from "node:assert/strict";
+   *
+   * await using child = new Process({ target: spin });
+   * child.start();
+   * await child.join({ timeout: 20 });
+   * assert.equal(child.isAlive(), true); // we have given up waiting; it goes on
+   * ```
    */
   async join(options?: WaitOptions): Promise<void> {
     const sentinel = this.#mine("join");
@@ -285,6 +349,19 @@ export class Process<A extends unknown[] = unknown[]> implements AsyncDisposable
    * within 100 ms, even in a busy loop. `finally` blocks do not run; locks it held are released. The exit code is −15.
    *
    * @throws {ValueError} If it was not started, or was closed.
+   *
+   * @example Even in a busy loop
+   * ```ts
+   * import { Process } from "@multiprocessing/deno";
+   * import { spin } from "examples/targets.ts";
+   * import assert from "node:assert/strict";
+   *
+   * await using child = new Process({ target: spin });
+   * child.start();
+   * child.terminate();
+   * await child.join();
+   * assert.equal(child.exitcode, -15);
+   * ```
    */
   terminate(): void {
     this.#signal("terminate", -15);
@@ -303,6 +380,21 @@ export class Process<A extends unknown[] = unknown[]> implements AsyncDisposable
    * Lets go of the child; afterwards every use is a {@link ValueError}.
    *
    * @throws {ValueError} While the child runs.
+   *
+   * @example
+   * ```ts
+   * import { Process, ValueError } from "@multiprocessing/deno";
+   * import { spin } from "examples/targets.ts";
+   * import assert from "node:assert/strict";
+   *
+   * const child = new Process({ target: spin });
+   * child.start();
+   * assert.throws(() => child.close(), ValueError); // it runs
+   * child.kill();
+   * await child.join();
+   * child.close();
+   * assert.throws(() => child.exitcode, ValueError);
+   * ```
    */
   close(): void {
     if (this.#state === "closed") return;
@@ -356,6 +448,7 @@ export class Process<A extends unknown[] = unknown[]> implements AsyncDisposable
    */
   get pid(): number | undefined {
     this.#refuseClosed("ask for");
+    if (this === (current as unknown) && parent === null) return osProcessId(); // it changes in a child of fork()
     // A worker that starts a "spawn" child learns the id from the hub.
     return this.#pid ??= this.#agent === 0 ? undefined : thisAgent().directory.pid(this.#agent) || undefined;
   }
@@ -379,6 +472,20 @@ export class Process<A extends unknown[] = unknown[]> implements AsyncDisposable
    * Settles with the exit code when the child has ended.
    *
    * @throws {ValueError} If it was not started.
+   *
+   * @example Which of two ends first
+   * ```ts
+   * import { Process, wait } from "@multiprocessing/deno";
+   * import { spin, square } from "examples/targets.ts";
+   * import assert from "node:assert/strict";
+   *
+   * await using quick = new Process({ target: square, args: [3] });
+   * await using slow = new Process({ target: spin });
+   * quick.start();
+   * slow.start();
+   * assert.deepEqual(await wait([slow.sentinel, quick.sentinel]), [quick.sentinel]);
+   * assert.equal(await quick.sentinel, 0);
+   * ```
    */
   get sentinel(): Promise<number> {
     this.#refuseClosed("ask for");
@@ -490,6 +597,10 @@ export class Process<A extends unknown[] = unknown[]> implements AsyncDisposable
       throw new ValueError(`process object is closed: cannot ${what} process "${this.#name}" after close()`);
     }
   }
+
+  static {
+    agentOf = (process) => process.#agent;
+  }
 }
 
 /** Ids of workers begin above every id of the operating system. */
@@ -558,6 +669,20 @@ setDefaultAuthkey(() => currentProcess().authkey);
  * Python: `multiprocessing.parent_process`.
  *
  * @returns Its Process object, of which `name` and `pid` are known; `null` in the main program.
+ *
+ * @example
+ * ```ts
+ * import { parentProcess, Process, Queue } from "@multiprocessing/deno";
+ * import { introduce, type Person } from "examples/targets.ts";
+ * import assert from "node:assert/strict";
+ *
+ * assert.equal(parentProcess(), null); // this is the main program
+ * using people = new Queue<Person>();
+ * await using child = new Process({ target: introduce, args: [people] });
+ * child.start();
+ * assert.equal((await people.get()).parentName, "MainProcess"); // what parentProcess()?.name is in the child
+ * await child.join();
+ * ```
  */
 export function parentProcess(): Process | null {
   currentProcess();
@@ -570,6 +695,20 @@ export function parentProcess(): Process | null {
  * Python: `multiprocessing.active_children`.
  *
  * @returns Their Process objects, in the order in which they were started.
+ *
+ * @example End them all
+ * ```ts
+ * import { activeChildren, Process } from "@multiprocessing/deno";
+ * import { spin } from "examples/targets.ts";
+ * import assert from "node:assert/strict";
+ *
+ * await using busy = new Process({ target: spin, name: "busy" });
+ * busy.start();
+ * assert.deepEqual(activeChildren().map((child) => child.name), ["busy"]);
+ * for (const child of activeChildren()) child.terminate();
+ * await busy.join();
+ * assert.deepEqual(activeChildren(), []);
+ * ```
  */
 export function activeChildren(): Process[] {
   return [...running].filter((child) => child.isAlive());
@@ -581,6 +720,21 @@ export function activeChildren(): Process[] {
  * Python: `multiprocessing.cpu_count`.
  *
  * @returns At least 1.
+ *
+ * @example A child for each core, but four at most
+ * ```ts
+ * import { cpuCount, Process } from "@multiprocessing/deno";
+ * import { square } from "examples/targets.ts";
+ * import assert from "node:assert/strict";
+ *
+ * const children = Array.from({ length: Math.min(cpuCount(), 4) }, (_, i) => {
+ *   return new Process({ target: square, args: [i] });
+ * });
+ * for (const child of children) child.start();
+ * for (const child of children) await child.join();
+ * assert.ok(children.length > 0);
+ * assert.ok(children.every((child) => child.exitcode === 0));
+ * ```
  */
 export function cpuCount(): number {
   return cores();
@@ -592,6 +746,21 @@ export function cpuCount(): number {
  * Python: `os.getpid`.
  *
  * @returns The id.
+ *
+ * @example
+ * ```ts
+ * import { getpid, Process, Queue } from "@multiprocessing/deno";
+ * import { introduce, type Person } from "examples/targets.ts";
+ * import assert from "node:assert/strict";
+ *
+ * using people = new Queue<Person>();
+ * await using child = new Process({ target: introduce, args: [people] });
+ * child.start();
+ * const { pid } = await people.get(); // what getpid() is in the child
+ * assert.equal(pid, child.pid);
+ * assert.notEqual(pid, getpid());
+ * await child.join();
+ * ```
  */
 export function getpid(): number {
   return currentProcess().pid!;
@@ -603,6 +772,19 @@ export function getpid(): number {
  * Python: `os.getppid`.
  *
  * @returns The id.
+ *
+ * @example
+ * ```ts
+ * import { getpid, Process, Queue } from "@multiprocessing/deno";
+ * import { introduce, type Person } from "examples/targets.ts";
+ * import assert from "node:assert/strict";
+ *
+ * using people = new Queue<Person>();
+ * await using child = new Process({ target: introduce, args: [people] });
+ * child.start();
+ * assert.equal((await people.get()).parentPid, getpid()); // what getppid() is in the child
+ * await child.join();
+ * ```
  */
 export function getppid(): number {
   return parentProcess()?.pid ?? osParentId();
@@ -615,6 +797,21 @@ export function getppid(): number {
  * Python: `sys.exit`.
  *
  * @param code The exit code; 0 when left out.
+ *
+ * @example
+ * ```ts
+ * import { Process } from "@multiprocessing/deno";
+ * import { leave } from "examples/targets.ts";
+ * import assert from "node:assert/strict";
+ *
+ * // export function leave(code: number): never {
+ * //   exit(code);
+ * // }
+ * await using child = new Process({ target: leave, args: [3] });
+ * child.start();
+ * await child.join();
+ * assert.equal(child.exitcode, 3);
+ * ```
  */
 export function exit(code: number = 0): never {
   exitNow(code);
@@ -624,6 +821,19 @@ export function exit(code: number = 0): never {
  * Does nothing.
  *
  * Python: `multiprocessing.freeze_support`, which a frozen Windows program needs.
+ *
+ * @example It may stay where the Python program has it
+ * ```ts
+ * import { freezeSupport, Process } from "@multiprocessing/deno";
+ * import { square } from "examples/targets.ts";
+ * import assert from "node:assert/strict";
+ *
+ * freezeSupport();
+ * await using child = new Process({ target: square, args: [3] });
+ * child.start();
+ * await child.join();
+ * assert.equal(child.exitcode, 0);
+ * ```
  */
 export function freezeSupport(): void {}
 

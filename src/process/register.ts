@@ -4,7 +4,35 @@ import { ValueError } from "../base/errors.ts";
 import { travels } from "../transport/registry.ts";
 import { callingModule } from "./target.ts";
 
-/** How the instances of a class are taken apart and put together. */
+/**
+ * How the instances of a class are taken apart and put together.
+ *
+ * @example Private fields
+ * ```ts
+ * import { Queue, register } from "@multiprocessing/deno";
+ * import assert from "node:assert/strict";
+ *
+ * class Temperature {
+ *   readonly #kelvin: number;
+ *   constructor(kelvin: number) {
+ *     this.#kelvin = kelvin;
+ *   }
+ *   get celsius() {
+ *     return this.#kelvin - 273;
+ *   }
+ *   static {
+ *     register(Temperature, {
+ *       reduce: (temperature) => temperature.#kelvin,
+ *       rebuild: (kelvin: number) => new Temperature(kelvin),
+ *     });
+ *   }
+ * }
+ *
+ * using queue = new Queue<Temperature>();
+ * await queue.put(new Temperature(300));
+ * assert.equal((await queue.get()).celsius, 27);
+ * ```
+ */
 export interface Reduction<T extends object, S> {
   /** Says in data that can travel what an instance holds. */
   reduce(instance: T): S;

@@ -36,6 +36,15 @@ export function setStartMethod(method: StartMethod): void {
  * Python: `multiprocessing.get_start_method`.
  *
  * @returns `"worker"` or `"spawn"`.
+ *
+ * @example
+ * ```ts
+ * import { getContext, getStartMethod } from "@multiprocessing/deno";
+ * import assert from "node:assert/strict";
+ *
+ * assert.equal(getStartMethod(), "worker");
+ * assert.equal(getContext().name, getStartMethod());
+ * ```
  */
 export function getStartMethod(): StartMethod {
   return chosen;
@@ -47,6 +56,21 @@ export function getStartMethod(): StartMethod {
  * Python: `multiprocessing.get_all_start_methods`.
  *
  * @returns `["worker", "spawn"]`.
+ *
+ * @example Do something under each
+ * ```ts
+ * import { getAllStartMethods, getContext } from "@multiprocessing/deno";
+ * import { square } from "examples/targets.ts";
+ * import assert from "node:assert/strict";
+ *
+ * for (const method of getAllStartMethods()) {
+ *   const mp = getContext(method);
+ *   await using child = new mp.Process({ target: square, args: [3] });
+ *   child.start();
+ *   await child.join();
+ *   assert.equal(child.exitcode, 0);
+ * }
+ * ```
  */
 export function getAllStartMethods(): StartMethod[] {
   return [...METHODS];

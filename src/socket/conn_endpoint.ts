@@ -1,20 +1,27 @@
-/** A socket's end in the kernel. */
+/** A socket's end over a connection of the runtime, for the event loop. */
 
-import { BrokenPipeError, type OSError, RuntimeError } from "../base/errors.ts";
-import { faultOf, hostAndPort, type NetConn } from "../platform/net.ts";
-import { type Address, closedHere, type Endpoint, resetByPeer, tooLate } from "./endpoint.ts";
+import { OSError } from "../base/errors.ts";
+import { addressOf, faultOf, type NetConn } from "../platform/net.ts";
+import {
+  type Address,
+  brokenPipe,
+  closedHere,
+  type Endpoint,
+  noSyncHere,
+  resetByPeer,
+  sendingEnded,
+  tooLate,
+} from "./endpoint.ts";
 
 /** Most bytes one read asks the kernel for. */
 const CHUNK_BYTES = 64 * 1024;
 
-/** An end over a kernel socket. */
+/** An end over a connection of the runtime. */
 export class ConnEndpoint implements Endpoint {
-  /** The kernel socket. */
+  /** The connection. */
   readonly conn: NetConn;
   readonly local: Address;
   readonly peer: Address;
-  /** How many reads and writes have been done: no change means that the connection was silent. */
-  activity = 0;
   #chunk = new Uint8Array(0);
   /** A read that nobody waits for any more, since a timeout cannot take it back. */
   #reading: Promise<number | null> | undefined;
@@ -26,13 +33,27 @@ export class ConnEndpoint implements Endpoint {
 
   constructor(conn: NetConn) {
     this.conn = conn;
-    this.local = hostAndPort(conn.localAddr);
-    this.peer = hostAndPort(conn.remoteAddr);
+    this.local = addressOf(conn.localAddr);
+    this.peer = addressOf(conn.remoteAddr);
   }
 
   /** Whether the socket was closed on this side. */
   get closed(): boolean {
     return this.#closed;
+  }
+
+  open(): Promise<void> | undefined {
+    return this.conn.handshake === undefined ? undefined : this.#agree(this.conn.handshake());
+  }
+
+  async #agree(handshake: Promise<unknown>): Promise<void> {
+    try {
+      await handshake;
+    } catch (error) {
+      throw new OSError(`Cannot agree on TLS with the other side: ${(error as Error).message}`, {
+        cause: error,
+      });
+    }
   }
 
   readNow(max: number): Uint8Array<ArrayBuffer> | undefined {
@@ -60,7 +81,6 @@ export class ConnEndpoint implements Endpoint {
       throw this.#failure("receive", error);
     }
     this.#reading = undefined;
-    this.activity++;
     if (count === null) return new Uint8Array(0);
     const bytes = this.#chunk.slice(0, Math.min(count, max));
     // A read that an earlier call began may bring more than this one asks for.
@@ -87,7 +107,6 @@ export class ConnEndpoint implements Endpoint {
           left,
           () => tooLate("send", ms),
         );
-        this.activity++;
       }
     } catch (error) {
       throw this.#failure("send", error);
@@ -112,7 +131,7 @@ export class ConnEndpoint implements Endpoint {
   }
 
   setNoDelay(on: boolean): void {
-    this.conn.setNoDelay(on);
+    this.conn.setNoDelay?.(on);
   }
 
   close(): void {
@@ -134,7 +153,7 @@ export class ConnEndpoint implements Endpoint {
 
   #checkWritable(): void {
     if (this.#closed) throw closedHere("send");
-    if (this.#ended) throw new BrokenPipeError("Cannot send: shutdown() has ended sending; Broken pipe");
+    if (this.#ended) throw sendingEnded();
   }
 
   #failure(what: string, error: unknown): unknown {
@@ -143,17 +162,6 @@ export class ConnEndpoint implements Endpoint {
     if (what === "receive") this.#reading = undefined;
     return what === "send" ? brokenPipe(error) : resetByPeer(what, error);
   }
-}
-
-function brokenPipe(cause: unknown): OSError {
-  return new BrokenPipeError("Cannot send: the peer is gone; Broken pipe", { cause });
-}
-
-function noSyncHere(method: string, cure: string): RuntimeError {
-  return new RuntimeError(
-    `Cannot call ${method}() here: blocking this process would also stop the event loop that serves its sockets; ` +
-      `await ${cure}(), or use a handler of a Threading server, which has a worker to itself`,
-  );
 }
 
 /** The promise's value, or an error if it takes longer than `ms`; the promise itself goes on. */

@@ -1,10 +1,17 @@
 /** A socket's end in shared memory: what a handler worker has, and both ends of a socket pair. */
 
-import { BrokenPipeError } from "../base/errors.ts";
 import type { Outcome } from "../transport/agent.ts";
 import { Doze } from "../transport/doze.ts";
 import { RING_BYTES, RingReader, RingWriter } from "../transport/byte_ring.ts";
-import { type Address, closedHere, type Endpoint, resetByPeer, tooLate } from "./endpoint.ts";
+import {
+  type Address,
+  brokenPipe,
+  closedHere,
+  type Endpoint,
+  resetByPeer,
+  sendingEnded,
+  tooLate,
+} from "./endpoint.ts";
 
 /** Two rings, one each way. */
 export interface Rings {
@@ -156,7 +163,7 @@ export class RingEndpoint implements Endpoint {
 
   #checkWritable(): void {
     if (this.#closed) throw closedHere("send");
-    if (this.#ended) throw new BrokenPipeError("Cannot send: shutdown() has ended sending; Broken pipe");
-    if (this.#outgoing.broken) throw new BrokenPipeError("Cannot send: the peer is gone; Broken pipe");
+    if (this.#ended) throw sendingEnded();
+    if (this.#outgoing.broken) throw brokenPipe();
   }
 }

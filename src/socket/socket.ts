@@ -3,7 +3,7 @@
 import { OSError, ValueError } from "../base/errors.ts";
 import { wholeNumber } from "../base/options.ts";
 import { arriving } from "../transport/arriving.ts";
-import { type Address, closedHere, type Endpoint } from "./endpoint.ts";
+import { type Address, asBytes, closedHere, type Endpoint, timeoutMs } from "./endpoint.ts";
 import { SocketFile } from "./socket_file.ts";
 
 /** For {@link Socket.shutdown}: receive no more. */
@@ -19,11 +19,10 @@ export const IPPROTO_TCP = 6;
 export const TCP_NODELAY = 1;
 
 const CHUNK_BYTES = 64 * 1024;
-const encoder = new TextEncoder();
 const DONE: Promise<void> = Promise.resolve();
 
 /** What a socket stands on, for the servers. */
-export let endpointOf: (socket: Socket) => Endpoint;
+export let endpointOf: (socket: Socket<Address>) => Endpoint;
 
 /** Lets one in at a time, in the order they came. */
 class Turns {
@@ -59,6 +58,8 @@ class Turns {
  * - The `…Sync` forms block the thread. They are there in the handlers of a `Threading…` server, which have a
  *   worker each, and for a {@link socketpair}.
  *
+ * @typeParam A What its addresses are: host and port, or the path of a Unix socket.
+ *
  * Python: {@link https://docs.python.org/3/library/socket.html#socket-objects | socket.socket}.
  * Here times are milliseconds, `send` sends everything as `sendall` does, and a string is sent as UTF-8.
  *
@@ -75,7 +76,8 @@ class Turns {
  * right.close();
  * ```
  */
-export class Socket implements Disposable, AsyncDisposable {
+export class Socket<A extends Address = [hostname: string, port: number]>
+  implements Disposable, AsyncDisposable {
   readonly #endpoint: Endpoint;
   readonly #receiving = new Turns();
   readonly #sending = new Turns();
@@ -100,6 +102,20 @@ export class Socket implements Disposable, AsyncDisposable {
    * @returns At least one byte, or none at the end of the stream.
    * @throws {TimeoutError} If nothing came within the time of {@link Socket.settimeout}.
    * @throws {OSError} If the socket is closed, or the peer reset the connection.
+   *
+   * @example Until the end of the stream
+   * ```ts
+   * import { socketpair } from "@multiprocessing/deno/socket";
+   * import assert from "node:assert/strict";
+   *
+   * const [left, right] = socketpair();
+   * void left.sendall("one and ").then(() => left.sendall("two")).then(() => left.close());
+   * const decoder = new TextDecoder();
+   * let text = "";
+   * for (let data; (data = await right.recv(4)).length > 0;) text += decoder.decode(data, { stream: true });
+   * assert.equal(text, "one and two");
+   * right.close();
+   * ```
    */
   recv(size: number): Promise<Uint8Array<ArrayBuffer>> {
     try {
@@ -134,7 +150,7 @@ export class Socket implements Disposable, AsyncDisposable {
    */
   recvSync(size: number): Uint8Array<ArrayBuffer> {
     if (checkedSize(size) === 0) return new Uint8Array(0);
-    return this.#endpoint.readNow(size) ?? this.#endpoint.readSync(size, this.#timeoutMs);
+    return this.#endpoint.readSync(size, this.#timeoutMs);
   }
 
   /**
@@ -235,6 +251,19 @@ export class Socket implements Disposable, AsyncDisposable {
    * @param mode What it is for: `"r"`, `"w"` or `"rw"`; a `b` changes nothing, since it always reads bytes.
    * @param buffering How many bytes it gathers: 0 for none; a usual amount when left out.
    * @returns The file.
+   *
+   * @example Line by line
+   * ```ts
+   * import { socketpair } from "@multiprocessing/deno/socket";
+   * import assert from "node:assert/strict";
+   *
+   * const [left, right] = socketpair();
+   * await left.sendall("bread\nmilk\n");
+   * left.close();
+   * const lines = await Array.fromAsync(right.makefile("r"), (line) => new TextDecoder().decode(line));
+   * assert.deepEqual(lines, ["bread\n", "milk\n"]);
+   * right.close();
+   * ```
    */
   makefile(mode: string = "rw", buffering: number = -1): SocketFile {
     if (!/^[rwb]+$/.test(mode) || !/[rw]/.test(mode)) {
@@ -250,12 +279,24 @@ export class Socket implements Disposable, AsyncDisposable {
    *
    * @param ms Milliseconds; `null` for ever, as at first.
    * @throws {ValueError} If `ms` is negative.
+   *
+   * @example
+   * ```ts
+   * import { TimeoutError } from "@multiprocessing/deno";
+   * import { socketpair } from "@multiprocessing/deno/socket";
+   * import assert from "node:assert/strict";
+   *
+   * const [left, right] = socketpair();
+   * right.settimeout(10);
+   * await assert.rejects(right.recv(1024), TimeoutError);
+   * await left.sendall("late");
+   * assert.equal((await right.recv(1024)).length, 4);
+   * left.close();
+   * right.close();
+   * ```
    */
   settimeout(ms: number | null): void {
-    if (ms !== null && !(typeof ms === "number" && ms >= 0)) {
-      throw new ValueError(`Cannot wait for ${String(ms)} ms: a timeout is null or at least 0`);
-    }
-    this.#timeoutMs = ms ?? Infinity;
+    this.#timeoutMs = timeoutMs(ms);
   }
 
   /** How long `recv` and `send` wait, in milliseconds; `null` for ever. */
@@ -269,6 +310,22 @@ export class Socket implements Disposable, AsyncDisposable {
    * @param how {@link SHUT_RD}, {@link SHUT_WR} or {@link SHUT_RDWR}.
    * @returns Settles when it is done; need not be awaited.
    * @throws {OSError} If the socket is closed or not connected any more.
+   *
+   * @example Send no more, and still receive
+   * ```ts
+   * import { SHUT_WR, socketpair } from "@multiprocessing/deno/socket";
+   * import assert from "node:assert/strict";
+   *
+   * const [left, right] = socketpair();
+   * await left.sendall("question");
+   * left.shutdown(SHUT_WR);
+   * assert.equal((await right.recv(1024)).length, 8);
+   * assert.equal((await right.recv(1024)).length, 0); // the end
+   * await right.sendall("answer");
+   * assert.equal((await left.recv(1024)).length, 6);
+   * left.close();
+   * right.close();
+   * ```
    */
   shutdown(how: typeof SHUT_RD | typeof SHUT_WR | typeof SHUT_RDWR): Promise<void> {
     const done = this.#shutdown(how);
@@ -289,16 +346,16 @@ export class Socket implements Disposable, AsyncDisposable {
     this.#endpoint.close();
   }
 
-  /** The address of the peer: host and port. */
-  getpeername(): [hostname: string, port: number] {
+  /** The address of the peer: host and port; of a Unix socket its path, which mostly is empty. */
+  getpeername(): A {
     if (this.#closed) throw closedHere("ask for the peer");
-    return this.#endpoint.peer;
+    return this.#endpoint.peer as A;
   }
 
-  /** The address of this end: host and port. */
-  getsockname(): [hostname: string, port: number] {
+  /** The address of this end: host and port; of a Unix socket its path, which may be empty. */
+  getsockname(): A {
     if (this.#closed) throw closedHere("ask for the address");
-    return this.#endpoint.local;
+    return this.#endpoint.local as A;
   }
 
   /**
@@ -308,6 +365,19 @@ export class Socket implements Disposable, AsyncDisposable {
    * @param option Which.
    * @param value Its value.
    * @throws {OSError} If there is no such option here.
+   *
+   * @example
+   * ```ts
+   * import { createConnection, IPPROTO_TCP, TCP_NODELAY } from "@multiprocessing/deno/socket";
+   * import { TCPServer } from "@multiprocessing/deno/socketserver";
+   * import { EchoHandler } from "examples/handlers.ts";
+   * import assert from "node:assert/strict";
+   *
+   * await using server = new TCPServer(["127.0.0.1", 0], EchoHandler);
+   * using client = await createConnection(server.serverAddress);
+   * client.setsockopt(IPPROTO_TCP, TCP_NODELAY, false); // gather small amounts, as TCP does by itself
+   * assert.throws(() => client.setsockopt(IPPROTO_TCP, 99, true), { name: "OSError" });
+   * ```
    */
   setsockopt(level: number, option: number, value: number | boolean): void {
     if (this.#closed) throw closedHere("set an option");
@@ -319,7 +389,22 @@ export class Socket implements Disposable, AsyncDisposable {
     this.#endpoint.setNoDelay(Boolean(value));
   }
 
-  /** What the peer sends, as a web stream. Cancelling it ends receiving. */
+  /**
+   * What the peer sends, as a web stream. Cancelling it ends receiving.
+   *
+   * @example
+   * ```ts
+   * import { socketpair } from "@multiprocessing/deno/socket";
+   * import assert from "node:assert/strict";
+   *
+   * const [left, right] = socketpair();
+   * const text = new Blob(["hello"]).stream().pipeTo(left.writable);
+   * assert.equal(await new Response(right.readable).text(), "hello");
+   * await text;
+   * left.close();
+   * right.close();
+   * ```
+   */
   get readable(): ReadableStream<Uint8Array> {
     return this.#readable ??= new ReadableStream<Uint8Array>({
       pull: async (controller) => {
@@ -359,7 +444,7 @@ export class Socket implements Disposable, AsyncDisposable {
   [Symbol.for("Deno.customInspect")](): string {
     if (this.#closed) return "<Socket [closed]>";
     const { local, peer } = this.#endpoint;
-    return `<Socket laddr=${pair(local)}, raddr=${pair(peer)}>`;
+    return `<Socket laddr=${shown(local)}, raddr=${shown(peer)}>`;
   }
 
   static {
@@ -367,15 +452,8 @@ export class Socket implements Disposable, AsyncDisposable {
   }
 }
 
-const pair = ([host, port]: Address) => `('${host}', ${port})`;
-
-function asBytes(data: Uint8Array | string): Uint8Array {
-  if (typeof data === "string") return encoder.encode(data);
-  if (data instanceof Uint8Array) return data;
-  throw new TypeError(
-    `Cannot send ${Object.prototype.toString.call(data)}: it must be a Uint8Array or a string`,
-  );
-}
+const shown = (address: Address) =>
+  typeof address === "string" ? `'${address}'` : `('${address[0]}', ${address[1]})`;
 
 function checkedSize(size: number): number {
   return wholeNumber("size", size, 0);

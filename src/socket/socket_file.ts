@@ -1,6 +1,7 @@
 /** SocketFile: lines and whole messages out of a socket, and a buffer before it. */
 
 import { ValueError } from "../base/errors.ts";
+import { BYTES, joinBytes, PartReader, type Reading } from "../base/reading.ts";
 
 /** What a file needs of its socket. */
 export interface FileSource {
@@ -15,11 +16,9 @@ export interface FileSource {
 }
 
 const USUAL_BYTES = 64 * 1024;
-const NEWLINE = 10;
 const encoder = new TextEncoder();
 
-/** Asks for more bytes; gets them, or none at the end of the stream. */
-type Reading<T> = Generator<void, T, Uint8Array<ArrayBuffer>>;
+type Bytes = Uint8Array<ArrayBuffer>;
 
 /**
  * A file over a socket: made by {@link Socket.makefile}, and what a StreamRequestHandler has as `rfile` and `wfile`.
@@ -29,12 +28,29 @@ type Reading<T> = Generator<void, T, Uint8Array<ArrayBuffer>>;
  *
  * Python: what {@link https://docs.python.org/3/library/socket.html#socket.socket.makefile | socket.makefile} returns.
  * Here it always reads and writes bytes; a string is written as UTF-8.
+ *
+ * @example Lines one way, a buffer the other
+ * ```ts
+ * import { socketpair } from "@multiprocessing/deno/socket";
+ * import assert from "node:assert/strict";
+ *
+ * const [left, right] = socketpair();
+ * await using out = left.makefile("w");
+ * await out.write("bread\n");
+ * await out.write("milk\n");
+ * await out.flush(); // both lines leave now
+ * const file = right.makefile("r");
+ * assert.equal(new TextDecoder().decode(await file.readline()), "bread\n");
+ * assert.equal(new TextDecoder().decode(await file.read(2)), "mi");
+ * left.close();
+ * right.close();
+ * ```
  */
 export class SocketFile implements AsyncIterable<Uint8Array>, AsyncDisposable {
   readonly #socket: FileSource;
   readonly #readSize: number;
   readonly #writeSize: number;
-  #unread = new Uint8Array(0);
+  readonly #reader = new PartReader(BYTES);
   #unsent: Uint8Array[] = [];
   #unsentBytes = 0;
   #closed = false;
@@ -64,7 +80,7 @@ export class SocketFile implements AsyncIterable<Uint8Array>, AsyncDisposable {
    * @returns The bytes.
    */
   read(size: number = -1): Promise<Uint8Array<ArrayBuffer>> {
-    return this.#run(this.#bytes(size));
+    return this.#run(this.#reader.read(size));
   }
 
   /**
@@ -74,7 +90,7 @@ export class SocketFile implements AsyncIterable<Uint8Array>, AsyncDisposable {
    * @returns The bytes.
    */
   readSync(size: number = -1): Uint8Array<ArrayBuffer> {
-    return this.#runSync(this.#bytes(size));
+    return this.#runSync(this.#reader.read(size));
   }
 
   /**
@@ -84,7 +100,7 @@ export class SocketFile implements AsyncIterable<Uint8Array>, AsyncDisposable {
    * @returns The line with its newline, which only the last one may lack; nothing at the end of the stream.
    */
   readline(size: number = -1): Promise<Uint8Array<ArrayBuffer>> {
-    return this.#run(this.#line(size));
+    return this.#run(this.#reader.line(size));
   }
 
   /**
@@ -94,7 +110,7 @@ export class SocketFile implements AsyncIterable<Uint8Array>, AsyncDisposable {
    * @returns The line.
    */
   readlineSync(size: number = -1): Uint8Array<ArrayBuffer> {
-    return this.#runSync(this.#line(size));
+    return this.#runSync(this.#reader.line(size));
   }
 
   /** Reads all lines until the end of the stream. */
@@ -156,48 +172,14 @@ export class SocketFile implements AsyncIterable<Uint8Array>, AsyncDisposable {
     return this.close();
   }
 
-  *#bytes(size: number): Reading<Uint8Array<ArrayBuffer>> {
-    const parts: Uint8Array[] = [];
-    for (let left = size < 0 ? Infinity : size; left > 0;) {
-      if (this.#unread.length === 0) {
-        this.#unread = yield;
-        if (this.#unread.length === 0) break;
-      }
-      left -= this.#cut(Math.min(left, this.#unread.length), parts);
-    }
-    return join(parts);
-  }
-
-  *#line(size: number): Reading<Uint8Array<ArrayBuffer>> {
-    const parts: Uint8Array[] = [];
-    for (let left = size < 0 ? Infinity : size; left > 0;) {
-      if (this.#unread.length === 0) {
-        this.#unread = yield;
-        if (this.#unread.length === 0) break;
-      }
-      const newline = this.#unread.indexOf(NEWLINE);
-      const end = newline < 0 ? this.#unread.length : newline + 1;
-      const whole = newline >= 0 && end <= left;
-      left -= this.#cut(Math.min(left, end), parts);
-      if (whole) break;
-    }
-    return join(parts);
-  }
-
-  #cut(count: number, parts: Uint8Array[]): number {
-    parts.push(this.#unread.subarray(0, count));
-    this.#unread = this.#unread.subarray(count);
-    return count;
-  }
-
-  async #run<T>(reading: Reading<T>): Promise<T> {
+  async #run(reading: Reading<Bytes>): Promise<Bytes> {
     this.#check();
     let step = reading.next();
     while (!step.done) step = reading.next(await this.#socket.recv(this.#readSize));
     return step.value;
   }
 
-  #runSync<T>(reading: Reading<T>): T {
+  #runSync(reading: Reading<Bytes>): Bytes {
     this.#check();
     let step = reading.next();
     while (!step.done) step = reading.next(this.#socket.recvSync(this.#readSize));
@@ -214,7 +196,7 @@ export class SocketFile implements AsyncIterable<Uint8Array>, AsyncDisposable {
   }
 
   #gathered(): Uint8Array {
-    const bytes = this.#unsent.length === 1 ? this.#unsent[0]! : join(this.#unsent);
+    const bytes = this.#unsent.length === 1 ? this.#unsent[0]! : joinBytes(this.#unsent);
     this.#unsent = [];
     this.#unsentBytes = 0;
     return bytes;
@@ -223,14 +205,4 @@ export class SocketFile implements AsyncIterable<Uint8Array>, AsyncDisposable {
   #check(): void {
     if (this.#closed) throw new ValueError("Cannot use the file: I/O operation on closed file");
   }
-}
-
-function join(parts: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
-  const whole = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
-  let at = 0;
-  for (const part of parts) {
-    whole.set(part, at);
-    at += part.length;
-  }
-  return whole;
 }

@@ -1,19 +1,54 @@
 /** BaseServer: the loop that every server has, and the hooks it calls. */
 
 import { OSError, RuntimeError, ValueError } from "../base/errors.ts";
-import { wholeNumber } from "../base/options.ts";
 import { afterMs, printError, writeStderr } from "../platform/runtime.ts";
+import type { KernelListener } from "../platform/kernel_listener.ts";
+import type { TlsServerOptions } from "../platform/tls.ts";
 import { isImporting } from "../process/process.ts";
 import { addressOf, callingModule, lookUp, notExported, type Target } from "../process/target.ts";
-import type { Socket } from "../socket/socket.ts";
-import { type HandlerClass, runHandler } from "./handlers.ts";
+import type { Movability } from "./_acceptor.ts";
+import { checkMs, checkOptions } from "./_options.ts";
+import { type HandlerClass, runHandler, type ShutdownOptions } from "./handlers.ts";
 
-/** How a server does its work. */
+/**
+ * How a server does its work.
+ *
+ * @example Something for the handlers
+ * ```ts
+ * import { createConnection } from "@multiprocessing/deno/socket";
+ * import { BaseRequestHandler, TCPServer } from "@multiprocessing/deno/socketserver";
+ * import assert from "node:assert/strict";
+ *
+ * class Greeting extends BaseRequestHandler<[text: string]> {
+ *   override async handle() {
+ *     const [text] = this.args;
+ *     await this.request.sendall(text);
+ *   }
+ * }
+ * await using server = new TCPServer(["127.0.0.1", 0], Greeting, { args: ["welcome"] });
+ * const handled = server.handleRequest();
+ * using client = await createConnection(server.serverAddress);
+ * assert.equal(new TextDecoder().decode(await client.recv(1024)), "welcome");
+ * await handled;
+ * ```
+ */
 export interface ServerOptions {
+  /** Whether the constructor binds the address. When left out it does; else call `serverBind` and `serverActivate`. */
+  bindAndActivate?: boolean;
   /** What each handler has as `this.args`: plain data and handles, such as a queue or a lock. */
   args?: readonly unknown[];
   /** `Threading…` servers: at most so many connections are served at a time, others wait; 64 when left out. */
   maxWorkers?: number;
+  /**
+   * `Threading…` servers: so many connections may wait for a worker; as many as `maxWorkers` when left out. What
+   * becomes of further ones says `overload`.
+   */
+  maxWaiting?: number;
+  /**
+   * `Threading…` servers: with `"wait"`, as when left out, further connections stay with the kernel, which holds
+   * `requestQueueSize` of them; with `"refuse"` they are given to `refuseRequest`, which closes them.
+   */
+  overload?: "wait" | "refuse";
   /** `Threading…` servers: so many idle workers are kept ready; 2 when left out. */
   warmWorkers?: number;
   /** `Threading…` servers: whether a worker serves another connection afterwards. When left out it does. */
@@ -31,11 +66,19 @@ export interface ServerOptions {
    */
   closeTimeout?: number;
   /**
-   * `Threading…` servers: whether to move the kernel socket itself into the worker. Not possible here; the bytes are
-   * carried through shared memory, as without it, and a warning is printed.
+   * `Threading…` servers: whether the kernel socket itself moves into the worker, which is faster by far. When left
+   * out it does where Deno can: on Linux, with the permission `ffi`, which is part of `-A`; elsewhere bytes are
+   * carried through shared memory, as with `false`. `true` prints a warning where it is not possible.
+   *
+   * Of a {@link TLSServer} it only moves with `true`: encryption then is the worker's work, too, and its handlers
+   * have no `…Sync` forms.
    */
   handoff?: boolean;
-  /** Refused: Deno has permissions for a whole operating-system process, not for a worker. */
+  /**
+   * {@link ForkingUDPServer}: what the handler processes may do; what the program may when left out. Others refuse it:
+   * Deno has permissions for a whole operating-system process, not for a worker, and a process needs `ffi`, which
+   * allows everything, to take a connection over.
+   */
   permissions?: Deno.PermissionOptions;
 }
 
@@ -71,6 +114,39 @@ const DASHES = "-".repeat(40);
  *
  * @typeParam R What a request is.
  * @typeParam A What the address of a client is.
+ *
+ * @example A server of one's own: its clients are in this process
+ * ```ts
+ * import { type Socket, socketpair } from "@multiprocessing/deno/socket";
+ * import { BaseServer } from "@multiprocessing/deno/socketserver";
+ * import { UpperHandler } from "examples/handlers.ts";
+ * import assert from "node:assert/strict";
+ *
+ * class LocalServer extends BaseServer<Socket, string> {
+ *   #knock = Promise.withResolvers<Socket>();
+ *
+ *   connect(): Socket {
+ *     const [client, request] = socketpair();
+ *     this.#knock.resolve(request);
+ *     return client;
+ *   }
+ *   override async getRequest(): Promise<[Socket, string]> {
+ *     const request = await this.#knock.promise;
+ *     this.#knock = Promise.withResolvers();
+ *     return [request, "a client"];
+ *   }
+ *   override closeRequest(request: Socket) {
+ *     request.close();
+ *   }
+ * }
+ *
+ * const server = new LocalServer("here", UpperHandler);
+ * const handled = server.handleRequest();
+ * using client = server.connect();
+ * await client.sendall("hello\n");
+ * assert.equal(new TextDecoder().decode(await client.recv(1024)), "HELLO\n");
+ * await handled;
+ * ```
  */
 // deno-lint-ignore no-explicit-any -- what a request is depends on the kind of server
 export class BaseServer<R = any, A = any> implements AsyncDisposable {
@@ -90,7 +166,8 @@ export class BaseServer<R = any, A = any> implements AsyncDisposable {
   #stopping = false;
   #closed = false;
   #serving: Promise<void> | undefined;
-  #handling = false;
+  /** The request that the loop itself is serving. */
+  #handling: { readonly request: R } | undefined;
 
   /**
    * Takes its arguments; subclasses make the socket.
@@ -111,6 +188,7 @@ export class BaseServer<R = any, A = any> implements AsyncDisposable {
       );
     }
     checkOptions(options);
+    this.#checkServants(options);
     this.serverAddress = serverAddress;
     this.RequestHandlerClass = RequestHandlerClass;
     this.options = options;
@@ -126,6 +204,23 @@ export class BaseServer<R = any, A = any> implements AsyncDisposable {
    * @returns Settles when it has been stopped; connections of a `Threading…` server go on.
    * @throws {RuntimeError} If it is running already.
    * @throws {OSError} If the server was closed.
+   *
+   * @example Until a signal
+   * ```ts
+   * import { createConnection } from "@multiprocessing/deno/socket";
+   * import { ThreadingTCPServer } from "@multiprocessing/deno/socketserver";
+   * import { EchoHandler } from "examples/handlers.ts";
+   * import assert from "node:assert/strict";
+   *
+   * await using server = new ThreadingTCPServer(["127.0.0.1", 0], EchoHandler);
+   * const stop = new AbortController();
+   * const serving = server.serveForever({ signal: stop.signal });
+   * using client = await createConnection(server.serverAddress);
+   * await client.sendall("hello");
+   * assert.equal((await client.recv(1024)).length, 5);
+   * stop.abort();
+   * await serving;
+   * ```
    */
   async serveForever(options?: ServeOptions): Promise<void> {
     if (this.#serving !== undefined) {
@@ -139,8 +234,8 @@ export class BaseServer<R = any, A = any> implements AsyncDisposable {
     const ended = Promise.withResolvers<void>();
     this.#serving = ended.promise;
     this.stayUp(true);
-    this.prepare();
     try {
+      await this.#delegate();
       await this.#serve(pollInterval);
     } finally {
       signal?.removeEventListener("abort", stop);
@@ -151,7 +246,17 @@ export class BaseServer<R = any, A = any> implements AsyncDisposable {
     }
   }
 
+  /** Lets others accept and serve, if they can. */
+  async #delegate(): Promise<void> {
+    if (this.#stopping || this.#arriving !== undefined) return;
+    const stopped = Promise.withResolvers<void>();
+    this.#interrupt = stopped.resolve;
+    await this.delegate(stopped.promise);
+    this.#interrupt = undefined;
+  }
+
   async #serve(pollInterval: number): Promise<void> {
+    if (!this.#stopping && !this.#closed) this.prepare();
     // A timer only for those who have something to do between requests.
     const acts = this.serviceActions !== BaseServer.prototype.serviceActions;
     while (!this.#stopping && !this.#closed) {
@@ -172,6 +277,24 @@ export class BaseServer<R = any, A = any> implements AsyncDisposable {
    * `handleTimeout` instead.
    *
    * @returns Settles when the request has been processed; a `Threading…` server then still serves it.
+   *
+   * @example Wait 10 ms for somebody
+   * ```ts
+   * import { TCPServer } from "@multiprocessing/deno/socketserver";
+   * import { EchoHandler } from "examples/handlers.ts";
+   * import assert from "node:assert/strict";
+   *
+   * class Impatient extends TCPServer {
+   *   override timeout = 10;
+   *   waitedInVain = 0;
+   *   override handleTimeout() {
+   *     this.waitedInVain += 1;
+   *   }
+   * }
+   * await using server = new Impatient(["127.0.0.1", 0], EchoHandler);
+   * await server.handleRequest();
+   * assert.equal(server.waitedInVain, 1);
+   * ```
    */
   async handleRequest(): Promise<void> {
     this.#checkOpen("handle a request");
@@ -189,13 +312,27 @@ export class BaseServer<R = any, A = any> implements AsyncDisposable {
    * Stops {@link BaseServer.serveForever}. May be called from anywhere, also from a handler; called before
    * `serveForever`, it lets that return at once.
    *
-   * @returns Settles when no further request will be taken. A request that the loop itself is serving goes on.
+   * @param options `deadline`: waits for the handlers of a `Threading…` or `Forking…` server, and cuts off those that
+   * are not done by then.
+   * @returns Settles when no further request will be taken. A request that the loop itself is serving goes on. With
+   * `deadline`: when no handler is at work any more.
+   * @throws {ValueError} If `deadline` is no number of milliseconds.
    */
-  async shutdown(): Promise<void> {
+  async shutdown(options?: ShutdownOptions): Promise<void> {
+    const { deadline } = options ?? {};
+    if (deadline !== undefined) checkMs("deadline", deadline);
     const serving = this.#serving;
+    const handling = this.#handling;
     this.#stop();
+    if (handling !== undefined && deadline !== undefined) this.#close(handling, deadline);
     // Whoever serves requests in the loop may be the one who calls, and cannot wait for itself.
-    if (serving !== undefined && !this.#handling) await serving;
+    if (serving !== undefined && handling === undefined) await serving;
+    if (deadline !== undefined) await this.drain(deadline);
+  }
+
+  async #close(handling: { request: R }, afterSoLong: number): Promise<void> {
+    await afterMs(afterSoLong);
+    if (this.#handling === handling) await this.closeRequest(handling.request);
   }
 
   /**
@@ -236,6 +373,26 @@ export class BaseServer<R = any, A = any> implements AsyncDisposable {
    * @param _request The request.
    * @param _clientAddress Where it comes from.
    * @returns `true`, unless overridden.
+   *
+   * @example Only from this machine
+   * ```ts
+   * import { createConnection, type Socket } from "@multiprocessing/deno/socket";
+   * import { TCPServer } from "@multiprocessing/deno/socketserver";
+   * import { UpperHandler } from "examples/handlers.ts";
+   * import assert from "node:assert/strict";
+   *
+   * class Local extends TCPServer {
+   *   override verifyRequest(_request: Socket, [host]: [string, number]) {
+   *     return host === "127.0.0.1";
+   *   }
+   * }
+   * await using server = new Local(["127.0.0.1", 0], UpperHandler);
+   * const handled = server.handleRequest();
+   * using client = await createConnection(server.serverAddress);
+   * await client.sendall("hello\n");
+   * assert.equal(new TextDecoder().decode(await client.recv(1024)), "HELLO\n");
+   * await handled;
+   * ```
    */
   verifyRequest(_request: R, _clientAddress: A): boolean | Promise<boolean> {
     return true;
@@ -259,14 +416,7 @@ export class BaseServer<R = any, A = any> implements AsyncDisposable {
    * @param clientAddress Where it comes from.
    */
   async finishRequest(request: R, clientAddress: A): Promise<void> {
-    const Handler = await this.#handlerClass();
-    await runHandler(
-      Handler,
-      request as Socket,
-      clientAddress as [string, number],
-      this,
-      this.options.args ?? [],
-    );
+    await runHandler(await this.#handlerClass(), request, clientAddress, this, this.options.args ?? []);
   }
 
   /**
@@ -294,6 +444,30 @@ export class BaseServer<R = any, A = any> implements AsyncDisposable {
    * @param _request The request.
    * @param clientAddress Where it comes from.
    * @param error What was thrown.
+   *
+   * @example Count instead of printing
+   * ```ts
+   * import { createConnection, type Socket } from "@multiprocessing/deno/socket";
+   * import { TCPServer } from "@multiprocessing/deno/socketserver";
+   * import { EchoHandler } from "examples/handlers.ts";
+   * import assert from "node:assert/strict";
+   *
+   * class Counting extends TCPServer {
+   *   readonly errors: unknown[] = [];
+   *   override verifyRequest(): boolean {
+   *     throw new Error("nobody today");
+   *   }
+   *   override handleError(_request: Socket, _clientAddress: [string, number], error: unknown) {
+   *     this.errors.push(error);
+   *   }
+   * }
+   * await using server = new Counting(["127.0.0.1", 0], EchoHandler);
+   * const handled = server.handleRequest();
+   * using client = await createConnection(server.serverAddress);
+   * assert.equal((await client.recv(1024)).length, 0); // the server has closed it
+   * await handled;
+   * assert.equal(server.errors.length, 1);
+   * ```
    */
   handleError(_request: R, clientAddress: A, error: unknown): void | Promise<void> {
     const from = Array.isArray(clientAddress)
@@ -311,12 +485,44 @@ export class BaseServer<R = any, A = any> implements AsyncDisposable {
 
   // --- For subclasses -------------------------------------------------------------------------------------------
 
+  /** Who serves the requests: this thread, workers, or operating-system processes. */
+  protected get servedBy(): "here" | "worker" | "process" {
+    return "here";
+  }
+
+  /** Whether its connections move to whoever serves them. */
+  protected get moves(): Movability {
+    return "no";
+  }
+
+  /** The listening socket whose connections others can accept, if there is one. */
+  protected get shareable(): KernelListener | undefined {
+    return undefined;
+  }
+
+  /** What encrypts its connections, if they are. */
+  protected get tls(): TlsServerOptions | undefined {
+    return undefined;
+  }
+
+  /**
+   * Lets others accept and serve requests until `stopped` settles.
+   *
+   * @returns Settles when none of them accepts any more; at once if nobody can.
+   */
+  protected delegate(_stopped: Promise<void>): Promise<void> | void {}
+
   /** What there is to do before the loop begins. */
   protected prepare(): void {}
 
   /** What the loop waits for before it takes another request, if there is anything. */
   protected admission(): Promise<void> | undefined {
     return undefined;
+  }
+
+  /** Waits for the handlers that are at work elsewhere, and cuts off those that are not done after so long. */
+  protected drain(_deadlineMs: number): Promise<void> {
+    return Promise.resolve();
   }
 
   /** Whether waiting for a request keeps the program up. */
@@ -370,7 +576,7 @@ export class BaseServer<R = any, A = any> implements AsyncDisposable {
       return;
     }
     const { request, clientAddress } = arrival;
-    this.#handling = true;
+    this.#handling = { request };
     try {
       if (await this.verifyRequest(request, clientAddress)) await this.processRequest(request, clientAddress);
       else await this.shutdownRequest(request);
@@ -381,7 +587,30 @@ export class BaseServer<R = any, A = any> implements AsyncDisposable {
         await this.shutdownRequest(request);
       }
     } finally {
-      this.#handling = false;
+      this.#handling = undefined;
+    }
+  }
+
+  /** Refuses what those who serve the requests cannot do. */
+  #checkServants({ permissions, idleTimeout }: ServerOptions): void {
+    if (permissions !== undefined && this.servedBy !== "process") {
+      throw new ValueError(
+        "Cannot restrict the permissions of handlers: Deno has them for a whole operating-system process; " +
+          "use a Forking server of datagrams, or run the server in a process of its own",
+      );
+    }
+    if (this.servedBy !== "process") return;
+    if (permissions !== undefined && this.moves !== "no") {
+      throw new ValueError(
+        "Cannot restrict the permissions of handlers: to take a connection over they need ffi, which allows " +
+          'everything; run the server in a process of its own, with the start method "spawn" and `permissions`',
+      );
+    }
+    if (idleTimeout !== undefined) {
+      throw new ValueError(
+        "Cannot use idleTimeout here: a Forking server does not see what flows between a process and its client; " +
+          "use settimeout() in the handler, or `timeout` of a StreamRequestHandler",
+      );
     }
   }
 
@@ -396,27 +625,5 @@ export class BaseServer<R = any, A = any> implements AsyncDisposable {
 
   #checkOpen(what: string): void {
     if (this.#closed) throw new OSError(`Cannot ${what}: the server was closed; Bad file descriptor`);
-  }
-}
-
-function checkOptions(options: ServerOptions): void {
-  if (options.permissions !== undefined) {
-    throw new ValueError(
-      "Cannot restrict the permissions of handlers: Deno has them for a whole operating-system process; " +
-        'run the server in a process of its own, with the start method "spawn" and `permissions`',
-    );
-  }
-  if (options.args !== undefined && !Array.isArray(options.args)) {
-    throw new TypeError(`Cannot give handlers ${String(options.args)}: 'args' must be an array`);
-  }
-  if (options.maxWorkers !== undefined) wholeNumber("maxWorkers", options.maxWorkers, 1);
-  if (options.warmWorkers !== undefined) wholeNumber("warmWorkers", options.warmWorkers, 0);
-  for (const name of ["idleTimeout", "workerIdleTimeout", "closeTimeout"] as const) {
-    const ms = options[name];
-    if (ms !== undefined && !(typeof ms === "number" && ms >= 0)) {
-      throw new ValueError(
-        `Cannot use ${String(ms)} as ${name}: it must be a number of milliseconds, at least 0`,
-      );
-    }
   }
 }

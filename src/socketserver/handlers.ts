@@ -1,16 +1,29 @@
 /** What serves one request: the class a server makes an instance of for each. */
 
 import { BrokenPipeError, OSError } from "../base/errors.ts";
-import { IPPROTO_TCP, type Socket, TCP_NODELAY } from "../socket/socket.ts";
+import type { Address } from "../socket/endpoint.ts";
+import { endpointOf, IPPROTO_TCP, Socket, TCP_NODELAY } from "../socket/socket.ts";
 import { SocketFile } from "../socket/socket_file.ts";
+
+/** Where a client of TCP or UDP is. */
+export type HostAndPort = [hostname: string, port: number];
+
+/** How {@link BaseServer.shutdown} stops a server. */
+export interface ShutdownOptions {
+  /**
+   * Lets the handlers that are at work see the end of their input and waits for them, for so many milliseconds;
+   * those that are not done by then are cut off. When left out, they just go on.
+   */
+  deadline?: number | undefined;
+}
 
 /** What a handler knows of its server. */
 export interface HandlerServer {
   /** Where the server listens. */
   // deno-lint-ignore no-explicit-any -- each kind of server has addresses of its own
   readonly serverAddress: any;
-  /** Stops the server; see {@link BaseServer.shutdown}. */
-  shutdown(): Promise<void>;
+  /** Stops the server; see {@link BaseServer.shutdown}. From a handler it does not wait. */
+  shutdown(options?: ShutdownOptions): Promise<void>;
 }
 
 /**
@@ -25,6 +38,8 @@ export interface HandlerServer {
  * Here the constructor only takes its arguments: the server calls the three methods, since it has to await them.
  *
  * @typeParam A The server's `args`.
+ * @typeParam R What a request is.
+ * @typeParam C What the address of a client is.
  *
  * @example An echo
  * ```ts
@@ -37,11 +52,11 @@ export interface HandlerServer {
  * }
  * ```
  */
-export class BaseRequestHandler<A extends unknown[] = unknown[]> {
-  /** The connection. */
-  request: Socket;
-  /** Where the client is. */
-  clientAddress: [hostname: string, port: number];
+export class BaseRequestHandler<A extends unknown[] = unknown[], R = Socket, C = HostAndPort> {
+  /** The connection; of a datagram server, what came and the socket to answer with. */
+  request: R;
+  /** Where the client is: host and port, or the path of a Unix socket. */
+  clientAddress: C;
   /** The server, or, in a worker, what stands for it there. */
   server: HandlerServer;
   /** The `args` of the server's options. */
@@ -50,11 +65,11 @@ export class BaseRequestHandler<A extends unknown[] = unknown[]> {
   /**
    * Called by the server.
    *
-   * @param request The connection.
+   * @param request The request.
    * @param clientAddress Where the client is.
    * @param server The server, or what stands for it.
    */
-  constructor(request: Socket, clientAddress: [hostname: string, port: number], server: HandlerServer) {
+  constructor(request: R, clientAddress: C, server: HandlerServer) {
     this.request = request;
     this.clientAddress = clientAddress;
     this.server = server;
@@ -77,6 +92,7 @@ export class BaseRequestHandler<A extends unknown[] = unknown[]> {
  * Here `timeout` is in milliseconds, and Nagle's algorithm is off anyway.
  *
  * @typeParam A The server's `args`.
+ * @typeParam C What the address of a client is.
  *
  * @example Line by line
  * ```ts
@@ -91,7 +107,8 @@ export class BaseRequestHandler<A extends unknown[] = unknown[]> {
  * }
  * ```
  */
-export class StreamRequestHandler<A extends unknown[] = unknown[]> extends BaseRequestHandler<A> {
+export class StreamRequestHandler<A extends unknown[] = unknown[], C extends Address = HostAndPort>
+  extends BaseRequestHandler<A, Socket<C>, C> {
   /** How many bytes `rfile` reads ahead; 0 for none, negative for a usual amount. */
   static rbufsize: number = -1;
   /** How many bytes `wfile` gathers; 0, as at first, for none: each write leaves at once. */
@@ -102,7 +119,7 @@ export class StreamRequestHandler<A extends unknown[] = unknown[]> extends BaseR
   static disableNagleAlgorithm: boolean = false;
 
   /** The same as `request`. */
-  connection!: Socket;
+  connection!: Socket<C>;
   /** To read from: `read`, `readline`, `readlines`, or line by line with `for await`. */
   rfile!: SocketFile;
   /** To write to: `write`, `flush`. */
@@ -133,21 +150,27 @@ export class StreamRequestHandler<A extends unknown[] = unknown[]> extends BaseR
 
 /** A class of handlers. */
 export type HandlerClass = new (
-  request: Socket,
-  clientAddress: [hostname: string, port: number],
+  // deno-lint-ignore no-explicit-any -- what a request is depends on the kind of server
+  request: any,
+  // deno-lint-ignore no-explicit-any -- so does what an address is
+  clientAddress: any,
   // deno-lint-ignore no-explicit-any -- a handler may ask for the very class of its server
   server: any,
   // deno-lint-ignore no-explicit-any -- the arguments are between the server's options and its handlers
-) => BaseRequestHandler<any>;
+) => BaseRequestHandler<any, any, any>;
 
 /** Makes a handler and lets it serve its request. */
 export async function runHandler(
   Handler: HandlerClass,
-  request: Socket,
-  clientAddress: [hostname: string, port: number],
+  request: unknown,
+  clientAddress: unknown,
   server: HandlerServer,
   args: readonly unknown[],
 ): Promise<void> {
+  if (request instanceof Socket) {
+    const opening = endpointOf(request).open?.();
+    if (opening !== undefined) await opening;
+  }
   const handler = new Handler(request, clientAddress, server);
   handler.args = [...args];
   // No await where there is nothing to wait for: a handler that blocks then never enters the event loop.

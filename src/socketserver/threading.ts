@@ -1,11 +1,13 @@
 /** ThreadingMixIn: every request in a worker of its own. */
 
-import { afterMs, printError, writeStderr } from "../platform/runtime.ts";
-import type { Socket } from "../socket/socket.ts";
-import { HandlerTeam } from "./_handler_team.ts";
+import { ServedElsewhere } from "./_elsewhere.ts";
+import type { Staff } from "./_handler_team.ts";
 import type { BaseServer } from "./base_server.ts";
-import type { HandlerClass } from "./handlers.ts";
 import { TCPServer } from "./tcp_server.ts";
+import { TLSServer } from "./tls_server.ts";
+import { UDPServer } from "./udp_server.ts";
+import { UnixDatagramServer } from "./unix_datagram_server.ts";
+import { UnixStreamServer } from "./unix_stream_server.ts";
 
 /** What {@link ThreadingMixIn} adds to a server. */
 export interface Threading {
@@ -13,6 +15,18 @@ export interface Threading {
   daemonThreads: boolean;
   /** Whether what `serverClose` returns settles only when every handler is done. */
   blockOnClose: boolean;
+  /**
+   * Serves a request and closes it: what Python's does in a new thread. The work itself is that of a worker, in
+   * `finishRequest`.
+   */
+  // deno-lint-ignore no-explicit-any -- what a request is depends on the kind of server
+  processRequestThread(request: any, clientAddress: any): Promise<void>;
+  /**
+   * Ends a request for which there is no worker and no place in the line, with `overload: "refuse"`: closes it,
+   * unless overridden.
+   */
+  // deno-lint-ignore no-explicit-any -- what a request is depends on the kind of server
+  refuseRequest(request: any, clientAddress: any): void | Promise<void>;
 }
 
 /** A class of servers. */
@@ -23,10 +37,7 @@ export type ServerClass = new (...args: any[]) => BaseServer;
 export type WithThreading<B> = B & (new (...args: any[]) => Threading);
 
 const MAX_WORKERS = 64;
-/** Long enough that the next burst finds the workers of this one. */
-const WORKER_IDLE_MS = 30_000;
 const WARM_WORKERS = 2;
-const CLOSE_TIMEOUT_MS = 10_000;
 
 /**
  * Makes of a class of servers one that serves each request in a worker of its own, so that none waits for another.
@@ -57,98 +68,23 @@ const CLOSE_TIMEOUT_MS = 10_000;
  * ```
  */
 export function ThreadingMixIn<B extends ServerClass>(Base: B): WithThreading<B> {
-  class ThreadingServer extends Base implements Threading {
+  class ThreadingServer extends ServedElsewhere(Base) implements Threading {
     daemonThreads = false;
-    blockOnClose = true;
-    #handlers: HandlerTeam | undefined;
-    readonly #threads = new Set<Promise<void>>();
 
-    /** Starts the first workers, so that the first client need not wait for them. */
-    protected override prepare(): void {
-      this.#team.prepare();
+    protected override get servedBy(): "worker" {
+      return "worker";
     }
 
-    /** Lets a worker serve the request, and does not wait for it. */
-    override processRequest(request: unknown, clientAddress: unknown): Promise<void> {
-      const thread = this.processRequestThread(request, clientAddress);
-      this.#threads.add(thread);
-      thread.then(() => this.#threads.delete(thread));
-      return Promise.resolve();
+    protected override staff(): Staff {
+      const { maxWorkers = MAX_WORKERS, warmWorkers = WARM_WORKERS } = this.options;
+      return { max: maxWorkers, warm: Math.min(warmWorkers, maxWorkers), processes: false };
     }
 
-    /** What a worker does for a request: as Python's, with the work itself in `finishRequest`. */
-    async processRequestThread(request: unknown, clientAddress: unknown): Promise<void> {
-      try {
-        await this.finishRequest(request, clientAddress);
-      } catch (error) {
-        await this.report(request, clientAddress, error);
-      }
-      try {
-        await this.shutdownRequest(request);
-      } catch (error) {
-        printError("Exception in shutdownRequest()", error);
-      }
-    }
-
-    /** Has an instance of the handler class serve the request, in a worker. */
-    override finishRequest(request: unknown, clientAddress: unknown): Promise<void> {
-      return this.#team.serve(request as Socket, clientAddress as [string, number]);
-    }
-
-    override serverClose(): Promise<void> {
-      super.serverClose();
-      const closing = this.#close();
-      return this.blockOnClose ? closing : Promise.resolve();
-    }
-
-    async #close(): Promise<void> {
-      const team = this.#handlers;
-      if (team === undefined) return;
-      if (this.daemonThreads) await team.terminate();
-      else {
-        team.endInput();
-        const { closeTimeout = CLOSE_TIMEOUT_MS } = this.options;
-        const closed = team.close();
-        if (await Promise.race([closed.then(() => true), afterMs(closeTimeout)]) !== true) {
-          await team.terminate();
-        }
-      }
-      await Promise.all(this.#threads);
-    }
-
-    /** Connections that wait for a worker are bounded: the kernel holds the rest. */
-    protected override admission(): Promise<void> | undefined {
-      return this.#team.room();
-    }
-
-    get #team(): HandlerTeam {
-      return this.#handlers ??= this.#makeTeam();
-    }
-
-    #makeTeam(): HandlerTeam {
-      const { args = [], maxWorkers = MAX_WORKERS, warmWorkers = WARM_WORKERS, recycle = true } =
-        this.options;
-      if (this.options.handoff) {
-        writeStderr(
-          "Warning: handoff: true is not available here; connections are carried through shared memory\n",
-        );
-      }
-      return new HandlerTeam({
-        name: this.constructor.name,
-        Handler: this.RequestHandlerClass as HandlerClass,
-        site: this.site,
-        args,
-        serverAddress: this.serverAddress,
-        max: maxWorkers,
-        warm: Math.min(warmWorkers, maxWorkers),
-        recycle,
-        idleTimeoutMs: this.options.idleTimeout ?? Infinity,
-        workerIdleMs: this.options.workerIdleTimeout ?? WORKER_IDLE_MS,
-        onShutdown: () => void this.shutdown(),
-      });
+    protected override get closingMs(): number {
+      return this.daemonThreads ? 0 : super.closingMs;
     }
   }
-  return ThreadingServer as WithThreading<B>;
+  return ThreadingServer as unknown as WithThreading<B>;
 }
 
 /**
@@ -174,3 +110,104 @@ export const ThreadingTCPServer: WithThreading<typeof TCPServer> = class Threadi
   extends ThreadingMixIn(TCPServer) {};
 /** An instance of {@link ThreadingTCPServer}. */
 export type ThreadingTCPServer = InstanceType<typeof ThreadingTCPServer>;
+
+/**
+ * A server that serves each datagram of UDP in a worker; see {@link ThreadingMixIn}.
+ *
+ * Python: {@link https://docs.python.org/3/library/socketserver.html#socketserver.ThreadingUDPServer | socketserver.ThreadingUDPServer}.
+ *
+ * @example An echo
+ * ```ts
+ * import { DatagramSocket } from "@multiprocessing/deno/socket";
+ * import { ThreadingUDPServer } from "@multiprocessing/deno/socketserver";
+ * import { UpperDatagramHandler } from "examples/handlers.ts";
+ * import assert from "node:assert/strict";
+ *
+ * await using server = new ThreadingUDPServer(["127.0.0.1", 0], UpperDatagramHandler);
+ * void server.serveForever();
+ * using client = new DatagramSocket(["127.0.0.1", 0]);
+ * await client.sendto("hello", server.serverAddress);
+ * const [data] = await client.recvfrom(1024);
+ * assert.equal(new TextDecoder().decode(data), "HELLO");
+ * ```
+ */
+export const ThreadingUDPServer: WithThreading<typeof UDPServer> = class ThreadingUDPServer
+  extends ThreadingMixIn(UDPServer) {};
+/** An instance of {@link ThreadingUDPServer}. */
+export type ThreadingUDPServer = InstanceType<typeof ThreadingUDPServer>;
+
+/**
+ * A server that serves each connection of a Unix socket in a worker of its own; see {@link ThreadingMixIn}.
+ *
+ * Python: {@link https://docs.python.org/3/library/socketserver.html#socketserver.ThreadingUnixStreamServer | socketserver.ThreadingUnixStreamServer}.
+ *
+ * @example An echo
+ * ```ts
+ * import { createConnection } from "@multiprocessing/deno/socket";
+ * import { ThreadingUnixStreamServer } from "@multiprocessing/deno/socketserver";
+ * import { EchoHandler } from "examples/handlers.ts";
+ * import assert from "node:assert/strict";
+ *
+ * const directory = Deno.makeTempDirSync();
+ * {
+ *   await using server = new ThreadingUnixStreamServer(`${directory}/socket`, EchoHandler);
+ *   void server.serveForever();
+ *   using client = await createConnection(server.serverAddress);
+ *   await client.sendall("hello");
+ *   assert.equal(new TextDecoder().decode(await client.recv(1024)), "hello");
+ * }
+ * Deno.removeSync(directory); // empty: the socket is gone
+ * ```
+ */
+export const ThreadingUnixStreamServer: WithThreading<typeof UnixStreamServer> =
+  class ThreadingUnixStreamServer extends ThreadingMixIn(UnixStreamServer) {};
+/** An instance of {@link ThreadingUnixStreamServer}. */
+export type ThreadingUnixStreamServer = InstanceType<typeof ThreadingUnixStreamServer>;
+
+/**
+ * A server that serves each datagram of a Unix socket in a worker. Needs `--unstable-net`; see {@link ThreadingMixIn}.
+ *
+ * Python: {@link https://docs.python.org/3/library/socketserver.html#socketserver.ThreadingUnixDatagramServer | socketserver.ThreadingUnixDatagramServer}.
+ *
+ * @example Needs a flag
+ * ```ts
+ * import { RuntimeError } from "@multiprocessing/deno";
+ * import { ThreadingUnixDatagramServer } from "@multiprocessing/deno/socketserver";
+ * import { UpperDatagramHandler } from "examples/handlers.ts";
+ * import assert from "node:assert/strict";
+ *
+ * if (!("listenDatagram" in Deno)) {
+ *   assert.throws(() => new ThreadingUnixDatagramServer("/tmp/example", UpperDatagramHandler), RuntimeError);
+ * }
+ * ```
+ */
+export const ThreadingUnixDatagramServer: WithThreading<typeof UnixDatagramServer> =
+  class ThreadingUnixDatagramServer extends ThreadingMixIn(UnixDatagramServer) {};
+/** An instance of {@link ThreadingUnixDatagramServer}. */
+export type ThreadingUnixDatagramServer = InstanceType<typeof ThreadingUnixDatagramServer>;
+
+/**
+ * A {@link TLSServer} that serves each connection in a worker of its own; see {@link ThreadingMixIn}.
+ *
+ * Python has no such class.
+ *
+ * @example An echo
+ * ```ts
+ * import { createConnection } from "@multiprocessing/deno/socket";
+ * import { ThreadingTLSServer } from "@multiprocessing/deno/socketserver";
+ * import { certificate } from "examples/certificate.ts";
+ * import { EchoHandler } from "examples/handlers.ts";
+ * import assert from "node:assert/strict";
+ *
+ * await using server = new ThreadingTLSServer(["127.0.0.1", 0], EchoHandler, certificate);
+ * void server.serveForever();
+ * const tls = { hostname: "localhost", caCerts: [certificate.cert] };
+ * using client = await createConnection(server.serverAddress, { tls });
+ * await client.sendall("hello");
+ * assert.equal(new TextDecoder().decode(await client.recv(1024)), "hello");
+ * ```
+ */
+export const ThreadingTLSServer: WithThreading<typeof TLSServer> = class ThreadingTLSServer
+  extends ThreadingMixIn(TLSServer) {};
+/** An instance of {@link ThreadingTLSServer}. */
+export type ThreadingTLSServer = InstanceType<typeof ThreadingTLSServer>;

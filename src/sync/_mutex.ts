@@ -122,11 +122,19 @@ export class SharedMutex implements ServedPermit {
   }
 
   mine(): boolean {
-    return this.owner === this.agent.id;
+    return this.heldBy(this.me);
+  }
+
+  heldBy({ agent }: Holder): boolean {
+    return this.owner === agent;
   }
 
   releaseAll(): number {
-    this.release();
+    return this.releaseAllFor(this.me);
+  }
+
+  releaseAllFor(holder: Holder): number {
+    this.releaseFor(holder);
     return 1;
   }
 
@@ -237,21 +245,19 @@ export class SharedReentrantMutex extends SharedMutex {
     return this.tryFor(this.agent.id, currentTask());
   }
 
-  override mine(): boolean {
-    return this.#heldBy(this.agent.id, currentTask());
+  override heldBy({ agent, task }: Holder): boolean {
+    return this.owner === agent && this.words[TASK] === task;
   }
 
-  override releaseFor({ agent, task }: Holder): void {
-    if (!this.#heldBy(agent, task)) {
-      throw notOwned();
-    }
-    if (--this.words[DEPTH]! === 0) super.releaseFor({ agent, task });
+  override releaseFor(holder: Holder): void {
+    if (!this.heldBy(holder)) throw notOwned();
+    if (--this.words[DEPTH]! === 0) super.releaseFor(holder);
   }
 
-  override releaseAll(): number {
+  override releaseAllFor(holder: Holder): number {
     const depth = this.words[DEPTH]!;
-    if (depth > 0) this.words[DEPTH] = 1;
-    this.release();
+    if (this.heldBy(holder)) this.words[DEPTH] = 1;
+    this.releaseFor(holder);
     return depth;
   }
 
@@ -260,7 +266,7 @@ export class SharedReentrantMutex extends SharedMutex {
   }
 
   protected override tryFor(owner: number, task: number): boolean {
-    if (this.#heldBy(owner, task)) {
+    if (this.heldBy({ agent: owner, task })) {
       this.words[DEPTH]!++;
       return true;
     }
@@ -272,10 +278,6 @@ export class SharedReentrantMutex extends SharedMutex {
   protected override granted(task: number): void {
     this.words[TASK] = task;
     this.words[DEPTH] = 1;
-  }
-
-  #heldBy(agent: number, task: number): boolean {
-    return this.owner === agent && this.words[TASK] === task;
   }
 }
 

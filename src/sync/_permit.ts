@@ -44,6 +44,10 @@ export interface ServedPermit extends Permit {
   acquireFor(holder: Holder, ms: number, signal?: AbortSignal): Promise<boolean>;
   /** Gives it up on behalf of `holder`. */
   releaseFor(holder: Holder): void;
+  /** Whether `holder` has it. */
+  heldBy(holder: Holder): boolean;
+  /** Gives it up however often `holder` has it, and says how often that was. */
+  releaseAllFor(holder: Holder): number;
 }
 
 /** Does for a link what a {@link RemotePermit} asks. */

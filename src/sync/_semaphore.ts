@@ -127,12 +127,20 @@ export class SharedSemaphore implements ServedPermit {
   }
 
   mine(): boolean {
-    const at = HOLDERS + 2 * slotOf(this.#agent.id);
-    return this.words[at] === this.#agent.id && this.words[at + 1]! > 0;
+    return this.heldBy({ agent: this.#agent.id, task: 0 });
+  }
+
+  heldBy({ agent }: Holder): boolean {
+    const at = HOLDERS + 2 * slotOf(agent);
+    return this.words[at] === agent && this.words[at + 1]! > 0;
   }
 
   releaseAll(): number {
-    this.release();
+    return this.releaseAllFor({ agent: this.#agent.id, task: 0 });
+  }
+
+  releaseAllFor(holder: Holder): number {
+    this.releaseFor(holder);
     return 1;
   }
 

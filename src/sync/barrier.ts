@@ -376,6 +376,19 @@ export class Barrier {
    * @returns When one came, from 0 to `parties - 1`; different for each.
    * @throws {BrokenBarrierError} If the barrier is or gets broken, or is reset meanwhile; or after `timeout`
    * milliseconds, which breaks it. An aborted `signal` breaks it too and throws its own reason.
+   *
+   * @example An action for each round
+   * ```ts
+   * import { Barrier } from "@multiprocessing/deno";
+   * import assert from "node:assert/strict";
+   *
+   * let rounds = 0;
+   * const barrier = new Barrier(2, { action: () => rounds++ });
+   * for (let round = 1; round <= 3; round++) {
+   *   await Promise.all([barrier.wait(), barrier.wait()]);
+   *   assert.equal(rounds, round);
+   * }
+   * ```
    */
   async wait(options?: WaitOptions): Promise<number> {
     const { index, last } = await this.#meeting.arrive(this.#ms(options), options?.signal);
@@ -403,7 +416,22 @@ export class Barrier {
     return index;
   }
 
-  /** Makes the barrier as new; whoever waits at it gets a {@link BrokenBarrierError}. */
+  /**
+   * Makes the barrier as new; whoever waits at it gets a {@link BrokenBarrierError}.
+   *
+   * @example Break it, and make it whole
+   * ```ts
+   * import { Barrier, BrokenBarrierError } from "@multiprocessing/deno";
+   * import assert from "node:assert/strict";
+   *
+   * const barrier = new Barrier(2);
+   * await assert.rejects(barrier.wait({ timeout: 10 }), BrokenBarrierError);
+   * assert.equal(barrier.broken, true);
+   * barrier.reset();
+   * const both = await Promise.all([barrier.wait(), barrier.wait()]);
+   * assert.equal(both.length, 2);
+   * ```
+   */
   reset(): void {
     this.#meeting.reset();
   }

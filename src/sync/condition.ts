@@ -115,6 +115,9 @@ class SharedLine implements Line {
   }
 }
 
+/** What a condition stands on; for the other files of this room. */
+export let partsOf: (condition: Condition) => { readonly lock: Lock; readonly line: Exportable };
+
 class RemoteLine extends RemoteCore implements Line {
   wait(ms: number, signal?: AbortSignal): Promise<boolean> {
     return this.ask("wait", [ms], signal) as Promise<boolean>;
@@ -257,6 +260,23 @@ export class Condition {
    * @param predicate What to ask, under the lock.
    * @param options How long to wait altogether; for ever when left out.
    * @returns The last answer; something false only after `timeout` milliseconds.
+   *
+   * @example Until there is enough
+   * ```ts
+   * import { Condition, Process, RawValue } from "@multiprocessing/deno";
+   * import { raise } from "examples/targets.ts";
+   * import assert from "node:assert/strict";
+   *
+   * const [condition, level] = [new Condition(), new RawValue("i")];
+   * await using child = new Process({ target: raise, args: [condition, level, 3] });
+   * child.start(); // three times, under the lock: await level.add(1); condition.notifyAll();
+   * {
+   *   using _ = await condition.guard();
+   *   assert.equal(await condition.waitFor(() => level.value >= 3, { timeout: 10_000 }), true);
+   * }
+   * await child.join();
+   * assert.equal(level.value, 3);
+   * ```
    */
   async waitFor<T>(predicate: () => T, options?: WaitOptions): Promise<T> {
     const end = performance.now() + waitMs(options);
@@ -318,6 +338,7 @@ export class Condition {
   }
 
   static {
+    partsOf = (condition) => ({ lock: condition.#lock, line: condition.#line });
     travels<Condition, [Lock, Reference<number>]>(Condition, {
       tag: "Condition",
       pack(condition, context) {

@@ -179,6 +179,18 @@ export class Event {
    * @param options How long to wait; for ever when left out.
    * @returns Whether it was set; `false` after `timeout` milliseconds without.
    * @throws {ValueError} If `timeout` is negative. An aborted `signal` throws its own reason.
+   *
+   * @example Whoever waits goes on, whatever follows
+   * ```ts
+   * import { Event } from "@multiprocessing/deno";
+   * import assert from "node:assert/strict";
+   *
+   * const green = new Event();
+   * const cars = Promise.all([green.wait(), green.wait()]);
+   * green.set();
+   * green.clear();
+   * assert.deepEqual(await cars, [true, true]);
+   * ```
    */
   async wait(options?: WaitOptions): Promise<boolean> {
     return await this.#flag.wait(waitMs(options), options?.signal);

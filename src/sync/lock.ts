@@ -10,7 +10,7 @@ import { type Permit, RemotePermit } from "./_permit.ts";
 
 const GOT: Promise<boolean> = Promise.resolve(true);
 
-/** What a lock stands on; for the other files of this room. */
+/** What a lock stands on; for the other files of this room, and for `threading/`. */
 export let permitOf: (lock: Lock) => Permit;
 
 /** Releases what it was made for, once. */
@@ -29,7 +29,7 @@ class Guard implements Disposable {
 }
 
 function tooLate(options: WaitOptions | undefined): TimeoutError {
-  return new TimeoutError(`Cannot acquire the lock within ${waitMs(options)} ms: another process holds it`);
+  return new TimeoutError(`Cannot acquire the lock within ${waitMs(options)} ms: another process or thread holds it`);
 }
 
 /**
@@ -70,6 +70,23 @@ export class Lock {
   /**
    * Whether the last acquire took the lock over from a process that ended while it held it, so that what the
    * lock protects may be half done.
+   *
+   * @example A holder that died
+   * ```ts
+   * import { Lock, Pipe, Process } from "@multiprocessing/deno";
+   * import { hold } from "examples/targets.ts";
+   * import assert from "node:assert/strict";
+   *
+   * const lock = new Lock();
+   * const [mine, theirs] = Pipe<string>();
+   * await using child = new Process({ target: hold, args: [lock, theirs] });
+   * child.start();
+   * assert.equal(await mine.recv(), "held");
+   * child.kill();
+   * await lock.acquire(); // nobody else will release it
+   * assert.equal(lock.abandoned, true);
+   * lock.release();
+   * ```
    */
   get abandoned(): boolean {
     return this.#abandoned;
@@ -82,6 +99,21 @@ export class Lock {
    * @returns `true` once this process holds the lock; `false` if it did not come free within `timeout`
    * milliseconds, or at once with `block: false`.
    * @throws {ValueError} If `timeout` is negative. An aborted `signal` throws its own reason.
+   *
+   * @example Not at all, a while, for ever
+   * ```ts
+   * import { Lock } from "@multiprocessing/deno";
+   * import assert from "node:assert/strict";
+   *
+   * const lock = new Lock();
+   * await lock.acquire();
+   * assert.equal(await lock.acquire({ block: false }), false);
+   * assert.equal(await lock.acquire({ timeout: 10 }), false);
+   * const third = lock.acquire();
+   * lock.release();
+   * assert.equal(await third, true);
+   * lock.release();
+   * ```
    */
   acquire(options?: WaitOptions): Promise<boolean> {
     // Free and without options: one compare-and-swap, no promise made.
@@ -137,6 +169,19 @@ export class Lock {
    * @param options How long to wait; for ever when left out.
    * @returns What releases the lock when disposed of.
    * @throws {TimeoutError} If the lock did not come free within `timeout` milliseconds.
+   *
+   * @example Released even by an error
+   * ```ts
+   * import { Lock } from "@multiprocessing/deno";
+   * import assert from "node:assert/strict";
+   *
+   * const lock = new Lock();
+   * await assert.rejects(async () => {
+   *   using _ = await lock.guard();
+   *   throw new Error("half way");
+   * }, /half way/);
+   * assert.equal(lock.locked(), false);
+   * ```
    */
   async guard(options?: WaitOptions): Promise<Disposable> {
     if (!await this.acquire(options)) throw tooLate(options);

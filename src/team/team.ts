@@ -14,13 +14,17 @@
  * - Members are started one after the other, and the event loop turns in between: a start blocks its thread for
  *   some 30 ms.
  * - A start that fails rejects those who wait, and is not tried again before somebody asks again.
- * - Nothing here keeps the program up but somebody who waits in line, or for a call.
+ * - Nothing here keeps the program up but somebody who waits in line, or for a call: when nothing else is left to do,
+ *   a team whose members the program would wait for lets them go.
  */
 
 import { RuntimeError, TimeoutError } from "../base/errors.ts";
 import { waitMs, type WaitOptions } from "../base/options.ts";
 import { afterMs, keepAlive } from "../platform/runtime.ts";
+import type { StartMethod } from "../process/hub.ts";
+import { thisAgent } from "../transport/agent.ts";
 import { type Job, Member } from "./member.ts";
+import { parentalTeams } from "./parental_teams.ts";
 
 export type { Job, Member };
 
@@ -34,14 +38,26 @@ export interface TeamOptions {
   init(): readonly unknown[];
   /** At most so many members. */
   max: number;
-  /** So many idle members are kept. */
+  /** So many idle members are started ahead of need, and kept. */
   warm: number;
+  /** So many idle members are kept once they are there; `warm` when left out. */
+  keep?: number;
   /** Whether a member serves another taker after it was released; else it leaves. */
   recycle: boolean;
-  /** How long a member above `warm` is kept idle; 2 s when left out. */
+  /** How long one above that is kept idle; 2 s when left out. */
   idleMs?: number;
+  /** How members are started; `"worker"` when left out. */
+  startMethod?: StartMethod;
+  /** Whether members may have children of their own; then the program's end does not just end them. */
+  parental?: boolean;
+  /** What members may do; `"spawn"` only. */
+  permissions?: Deno.PermissionOptions | undefined;
+  /** How large the heap of a member may become, in MiB. */
+  maxMemoryMb?: number | undefined;
   /** Called with each message that a member sends beside its answers. */
   onNotice?(message: unknown, member: Member): void;
+  /** Called when a member could not be started, before those who wait for one hear of it. */
+  onFailedStart?(error: unknown): void;
   /** Called when a member has died, whatever the reason. */
   onGone?(member: Member): void;
 }
@@ -77,9 +93,13 @@ export class Team {
   #thinning = false;
   #made = 0;
   #state: "open" | "closed" = "open";
+  /** Whether whoever becomes idle leaves. */
+  #letsGo = false;
 
   constructor(options: TeamOptions) {
     this.#options = options;
+    // Elsewhere the end of the program is not seen, so that members have to be daemons there.
+    if (options.parental === true && thisAgent().isHub) parentalTeams.add(this);
   }
 
   /** How many members there are, starting and leaving ones included. */
@@ -87,9 +107,26 @@ export class Team {
     return this.#members.size;
   }
 
+  /** Whether it takes no more calls. */
+  get closed(): boolean {
+    return this.#state === "closed";
+  }
+
   /** Starts members until `warm` are idle, without waiting for them. */
   prepare(): void {
     this.#fill();
+  }
+
+  /** Takes an idle member, if there is one. */
+  takeNow(): Member | undefined {
+    if (this.#state === "closed") return undefined;
+    this.#letsGo = false;
+    for (let last; (last = this.#idle.pop()) !== undefined;) {
+      if (!last.member.alive) continue;
+      if (this.#idle.length < this.#options.warm) this.#fill();
+      return last.member;
+    }
+    return undefined;
   }
 
   /**
@@ -101,11 +138,8 @@ export class Team {
   take(options?: WaitOptions): Promise<Member> {
     if (options?.signal?.aborted) return Promise.reject(options.signal.reason);
     if (this.#state === "closed") return Promise.reject(this.#closedError());
-    for (let last; (last = this.#idle.pop()) !== undefined;) {
-      if (!last.member.alive) continue;
-      if (this.#idle.length < this.#options.warm) this.#fill();
-      return Promise.resolve(last.member);
-    }
+    const idle = this.takeNow();
+    if (idle !== undefined) return Promise.resolve(idle);
     return this.#takeLater(waitMs(options), options?.signal);
   }
 
@@ -142,7 +176,7 @@ export class Team {
 
   /** Takes no more calls, lets every member go once it is released, and waits until all are gone. */
   async close(): Promise<void> {
-    this.#shut();
+    this.shut();
     while (this.#members.size > 0) {
       const [member] = this.#members;
       await member!.gone();
@@ -150,18 +184,26 @@ export class Team {
     }
   }
 
-  /** Ends every member, whatever it does, and waits until all are gone. */
-  async terminate(): Promise<void> {
-    this.#shut();
-    for (const member of this.#members) member.terminate();
+  /** Ends every member, whatever it does, and waits until all are gone. `how`: by which signal. */
+  async terminate(how: "terminate" | "kill" = "terminate"): Promise<void> {
+    this.shut();
+    for (const member of this.#members) member[how]();
     await this.close();
   }
 
-  #shut(): void {
+  /** Takes no more calls and lets idle members go. */
+  shut(): void {
     if (this.#state === "closed") return;
     this.#state = "closed";
+    parentalTeams.delete(this);
     for (const { member } of this.#idle.splice(0)) member.retire();
     for (const waiter of this.#waiting.splice(0)) waiter.fail(this.#closedError());
+  }
+
+  /** Lets idle members go, and those that become idle, until somebody takes one again. */
+  letGo(): void {
+    this.#letsGo = true;
+    for (const { member } of this.#idle.splice(0)) member.retire();
   }
 
   #closedError(): RuntimeError {
@@ -199,8 +241,17 @@ export class Team {
     this.#starting++;
     let member: Member | undefined;
     try {
-      const { name, job, init } = this.#options;
-      member = new Member(this.#membership, `${name}-${++this.#made}`, job, init());
+      const { job, init, startMethod, permissions, maxMemoryMb } = this.#options;
+      const name = `${this.#options.name}-${++this.#made}`;
+      member = new Member(this.#membership, {
+        name,
+        job,
+        init: init(),
+        startMethod,
+        daemon: !parentalTeams.has(this),
+        permissions,
+        maxMemoryMb,
+      });
       this.#members.add(member);
       await member.ready();
       this.#starting--;
@@ -210,6 +261,7 @@ export class Team {
       this.#starting--;
       this.#failing = true;
       member?.retire();
+      this.#options.onFailedStart?.(error);
       for (const waiter of this.#waiting.splice(0)) waiter.fail(error);
     }
   }
@@ -235,20 +287,25 @@ export class Team {
     if (this.#state === "closed") return this.#leave(member);
     const first = this.#waiting.shift();
     if (first !== undefined) return first.take(member);
+    if (this.#letsGo) return this.#leave(member);
     this.#idle.push({ member, sinceMs: performance.now() });
-    if (this.#idle.length > this.#options.warm) this.#thin();
+    if (this.#idle.length > this.#kept) this.#thin();
   }
 
   #leave(member: Member): void {
     member.retire();
   }
 
-  /** Lets idle members above `warm` go when their time has come. */
+  get #kept(): number {
+    return this.#options.keep ?? this.#options.warm;
+  }
+
+  /** Lets idle members that need not be kept go when their time has come. */
   async #thin(): Promise<void> {
     if (this.#thinning) return;
     this.#thinning = true;
     const idleMs = this.#options.idleMs ?? IDLE_MS;
-    while (this.#idle.length > this.#options.warm) {
+    while (this.#idle.length > this.#kept) {
       const first = this.#idle[0]!;
       const leftMs = first.sinceMs + idleMs - performance.now();
       if (leftMs > 0) await afterMs(leftMs);

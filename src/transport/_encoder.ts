@@ -98,6 +98,8 @@ export class Encoder {
   #transfer: Transferable[] = [];
   #options: EncodeOptions = NO_OPTIONS;
   #packContext: PackContext | undefined;
+  /** What was done for the message elsewhere, and is taken back if it is refused. */
+  readonly #undos: (() => void)[] = [];
 
   constructor(size: number) {
     this.#bytes = this.#kept = new Uint8Array(size);
@@ -105,7 +107,10 @@ export class Encoder {
   }
 
   encode(value: unknown, options: EncodeOptions | undefined): Packed {
-    if (this.#dirty) this.#reset();
+    if (this.#dirty) {
+      this.#takeBack();
+      this.#reset();
+    }
     this.busy = this.#dirty = true;
     try {
       if (options !== undefined) {
@@ -115,14 +120,20 @@ export class Encoder {
       this.#write(value);
       if (this.#ranges !== undefined) this.#store(this.#ranges);
       if (this.#given !== undefined) this.#handOver(this.#given);
+      this.#undos.length = 0;
       return { bytes: this.#result(), attachments: this.#attachments, transfer: this.#transfer };
     } catch (error) {
+      this.#takeBack();
       if (error instanceof PicklingError) throw error; // about the transfer list, and complete
       throw refusal(error).toError(options?.root ?? "value", this.#receiver());
     } finally {
       this.busy = false;
       this.#reset();
     }
+  }
+
+  #takeBack(): void {
+    while (this.#undos.length > 0) this.#undos.pop()!();
   }
 
   #reset(): void {
@@ -664,6 +675,7 @@ export class Encoder {
         }
         return this.#attach(thing, transfer);
       },
+      onRefusal: (undo) => void this.#undos.push(undo),
     };
   }
 

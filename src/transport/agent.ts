@@ -12,6 +12,7 @@
  */
 
 import { keepAlive, unrefTimer } from "../platform/runtime.ts";
+import { thisTask } from "../platform/task.ts";
 import { Directory, NODE_AGENT, NODE_OWNER, NODE_STATE } from "./directory.ts";
 
 /** How a wait ended: somebody granted it, its time ran out, or its signal was aborted. */
@@ -97,7 +98,8 @@ export class Agent {
     this.#waiters.set(node, waiter);
     const promise = new Promise<Outcome>((resolve) => {
       let timer: ReturnType<typeof setTimeout> | undefined;
-      const holds = ms > LONGEST_TIMER_MS && !(signal !== undefined && onBehalf.has(signal));
+      const weak = thisTask().daemon || (signal !== undefined && onBehalf.has(signal));
+      const holds = ms > LONGEST_TIMER_MS && !weak;
       const abort = () => settle("aborted");
       const settle = (outcome: Outcome) => {
         this.#waiters.delete(node);
@@ -109,7 +111,7 @@ export class Agent {
       waiter.settle = settle;
       if (ms <= LONGEST_TIMER_MS) {
         timer = setTimeout(() => settle("timeout"), Math.max(0, ms));
-        if (signal !== undefined && onBehalf.has(signal)) unrefTimer(timer);
+        if (weak) unrefTimer(timer);
       } else if (holds) keepAlive.hold();
       signal?.addEventListener("abort", abort, { once: true });
     });

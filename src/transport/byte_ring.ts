@@ -18,7 +18,8 @@
  * - The memory may serve again after {@link resetRing}, when neither side waits.
  */
 
-import { keepAlive } from "../platform/runtime.ts";
+import { keepAlive, unrefTimer } from "../platform/runtime.ts";
+import { thisTask } from "../platform/task.ts";
 import { type Agent, type Outcome, thisAgent } from "./agent.ts";
 import { Spin } from "./spin.ts";
 
@@ -129,13 +130,14 @@ class RingSide {
     return this.#spin.until(this.#ready);
   }
 
-  /** Waits until there is something to look at. The event loop stays up meanwhile. */
+  /** Waits until there is something to look at. The event loop stays up meanwhile, unless a daemon thread waits. */
   async wait(ms: number): Promise<Outcome> {
     if (this.#ready() || this.spin()) return "granted";
     if (ms <= 0) return "timeout";
     let outcome: Outcome = "granted";
     let timer: ReturnType<typeof setTimeout> | undefined;
-    keepAlive.hold();
+    const weak = thisTask().daemon;
+    if (!weak) keepAlive.hold();
     await new Promise<void>((resolve) => {
       if (this.arm(resolve)) return resolve();
       if (ms >= 2 ** 31) return;
@@ -143,8 +145,9 @@ class RingSide {
         outcome = "timeout";
         this.cancel();
       }, ms);
+      if (weak) unrefTimer(timer);
     });
-    keepAlive.drop();
+    if (!weak) keepAlive.drop();
     clearTimeout(timer);
     return outcome;
   }

@@ -19,6 +19,8 @@
 import { Decoder } from "./_decoder.ts";
 import { Encoder } from "./_encoder.ts";
 
+export { describe } from "./_refusal.ts";
+
 /** A value on its way. */
 export interface Packed {
   /** A view of a scratch buffer that is used again: valid until the next `encode()`. */

@@ -6,7 +6,7 @@
  * word it sleeps on) and holds the arena of wait nodes that the wait lists of all primitives are made of.
  *
  * ```
- * words 0…15          header: high-water mark of slots, count of deaths, tickets, the node allocator
+ * words 0…15          header: high-water mark of slots, count of deaths, tickets, the node allocator, whose child it is
  * 16 words per slot   id · state · bell · inbox · kill · exit code · parent · pid · asleep
  * 8 words per node    agent · state · next · previous · inbox link · owner · value
  * ```
@@ -35,6 +35,7 @@ const FREE_GUARD = 3;
 const FREE_HEAD = 4;
 const NODE_CURSOR = 5;
 const CHILD_NUMBERS = 6;
+const OUTPOST = 7;
 
 const SLOT_WORDS = 16;
 const ID = 0;
@@ -46,6 +47,9 @@ const EXIT_CODE = 5;
 const PARENT = 6;
 const PID = 7;
 const ASLEEP = 8;
+
+/** Instead of a process id: the agent is none of this program's processes. */
+const GUEST = -1;
 
 const FREE = 0;
 const ALIVE = 1;
@@ -133,6 +137,18 @@ export class Directory {
     throw new RuntimeError(
       `Cannot start another process: ${MAX_SLOTS} processes of this program are alive; join() some first`,
     );
+  }
+
+  /** Takes a slot for somebody outside who is served by `host`, and goes with it. */
+  enrollGuest(host: number): number {
+    const id = this.enroll(host);
+    this.setPid(id, GUEST);
+    return id;
+  }
+
+  /** Whether the agent is one of {@link enrollGuest}. */
+  isGuest(id: number): boolean {
+    return this.pid(id) === GUEST;
   }
 
   /** Gives a dead agent's slot back, once its exit code has been read. */
@@ -283,6 +299,15 @@ export class Directory {
   /** A number no other message of this program has. */
   ticket(): number {
     return Atomics.add(this.words, TICKETS, 1) + 1;
+  }
+
+  /** Whether this program is a `"spawn"` child of another. */
+  get outpost(): boolean {
+    return Atomics.load(this.words, OUTPOST) === 1;
+  }
+
+  set outpost(outpost: boolean) {
+    Atomics.store(this.words, OUTPOST, outpost ? 1 : 0);
   }
 
   /** The next number for a child of this program; process ids of worker children are made of it. */

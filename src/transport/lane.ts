@@ -81,6 +81,8 @@ export const LANE_WORDS: number = JOINERS + WAIT_LIST_WORDS;
 const FLAG_SHUT = 1;
 /** A larger payload travels as shared memory of its own beside the ring. */
 const SPILL_BYTES = 64 * 1024;
+/** No frame is taken for larger than this. */
+const MOST_ELSEWHERE = 2 ** 30;
 
 /** Whether nobody can put any more (for receivers) or take any more (for senders). Asked under the guard. */
 export interface Ends {
@@ -91,6 +93,14 @@ export interface Ends {
 }
 
 const NEVER_ENDS: Ends = { noSender: () => false, noReceiver: () => false };
+
+/** A value that was taken back, unseen. */
+export interface TakenBack {
+  /** Gives the value. */
+  read(): unknown;
+  /** Lets go of what came with it. */
+  discard(): void;
+}
 
 /** Limits of a new lane; 0 for none. */
 export interface LaneLimits {
@@ -161,41 +171,60 @@ export class SharedLane implements Lane {
     return (Atomics.load(this.words, this.#at + FLAGS) & FLAG_SHUT) !== 0;
   }
 
-  async put(value: unknown, options: EncodeOptions, ms: number, signal?: AbortSignal): Promise<PutResult> {
-    signal?.throwIfAborted();
+  /** What cannot travel is refused before this returns. */
+  put(value: unknown, options: EncodeOptions, ms: number, signal?: AbortSignal): Promise<PutResult> {
+    if (signal?.aborted) return Promise.reject(signal.reason);
     const frame = this.#pack(value, options);
-    let result = this.#tryPut(frame);
-    if (result !== "full" || ms === 0) return result;
+    const result = this.#tryPut(frame);
+    if (result === "full" && ms > 0) return this.#putLater(frame, ms, signal);
+    return Promise.resolve(this.#finally(frame, result));
+  }
+
+  async #putLater(frame: Frame, ms: number, signal?: AbortSignal): Promise<PutResult> {
+    let result: PutResult = "full";
     const kept = { ...frame, bytes: frame.bytes.slice() };
     const end = performance.now() + ms;
     for (;;) {
       const node = this.#queueUp(this.#putters, () => result = this.#push(kept));
-      if (node === 0) return result;
+      if (node === 0) return this.#finally(frame, result);
       const forget = this.#agent.onDeath(this.#revise);
       const outcome = await this.#agent.wait(node, end - performance.now(), signal);
       forget();
       this.#collect(this.#putters, node, outcome, () => result = this.#push(kept));
-      if (result !== "full") return result;
-      if (outcome === "aborted") throw signal!.reason;
-      if (outcome === "timeout") return "full";
+      if (result === "full" && outcome === "granted") continue;
+      this.#finally(frame, result);
+      if (result === "full" && outcome === "aborted") throw signal!.reason;
+      return result;
     }
   }
 
   putSync(value: unknown, options: EncodeOptions, ms: number): PutResult {
     const frame = this.#pack(value, options);
     let result = this.#tryPut(frame);
-    if (result !== "full" || ms === 0) return result;
+    if (result !== "full" || ms === 0) return this.#finally(frame, result);
     const kept = { ...frame, bytes: frame.bytes.slice() };
     const end = performance.now() + ms;
     for (;;) {
       const node = this.#queueUp(this.#putters, () => result = this.#push(kept));
-      if (node === 0) return result;
+      if (node === 0) return this.#finally(frame, result);
       const forget = this.#agent.onDeath(this.#revise);
       const outcome = this.#agent.waitSync(node, end - performance.now());
       forget();
       this.#collect(this.#putters, node, outcome, () => result = this.#push(kept));
-      if (result !== "full" || outcome === "timeout") return result;
+      if (result !== "full" || outcome === "timeout") return this.#finally(frame, result);
     }
+  }
+
+  /** Whether a put would be done at once. */
+  get hasRoom(): boolean {
+    return this.#roomFor(1);
+  }
+
+  /** What is there to take without waiting; a promise if what it comes with has yet to be brought. */
+  takeNow(): Taken | Promise<Taken> {
+    const frame = this.#tryTake();
+    if (typeof frame === "symbol") return frame;
+    return frame.ticket === 0 ? decode(frame.bytes) : this.#open(frame);
   }
 
   take(ms: number, signal?: AbortSignal): Promise<Taken> {
@@ -284,7 +313,31 @@ export class SharedLane implements Lane {
       this.#takers.grantAll();
       this.#putters.grantAll();
     });
-    for (const ticket of dropped) if (ticket !== 0) void this.#open({ bytes: NO_BYTES, ticket }, DISCARDED);
+    for (const ticket of dropped) this.#discard(ticket);
+  }
+
+  /**
+   * Takes back what nobody has taken or been granted: the last values, at `most` so many, in their order. Each is to
+   * be read or discarded; until then it is not decoded, which may run code of the user's.
+   */
+  takeBack(most: number): TakenBack[] {
+    const frames: Frame[] = [];
+    this.#locked(() => {
+      this.#takers.reap();
+      while (this.#ring.count > 0) {
+        const ticket = this.#ring.peekTicket();
+        frames.push({ bytes: this.#ring.shift().slice(), ticket });
+      }
+      // What was granted is at the front, where the granted will look for it.
+      const kept = frames.splice(0, Math.max(this.#takers.granted, frames.length - most));
+      for (const { bytes, ticket } of kept) this.#ring.push(bytes, ticket);
+      this.#finish(frames.length);
+      this.#grantPutters();
+    });
+    return frames.map((frame) => ({
+      read: () => decode(...this.#openSync(frame)),
+      discard: () => this.#discard(frame.ticket),
+    }));
   }
 
   /** Puts a value back that was taken on behalf of a process which died before it had it. */
@@ -383,8 +436,11 @@ export class SharedLane implements Lane {
   #spill(packed: Packed): Frame {
     const memory = new SharedArrayBuffer(packed.bytes.length);
     new Uint8Array(memory).set(packed.bytes);
+    let elsewhere = packed.bytes.length;
+    for (const it of packed.attachments) if (it instanceof ArrayBuffer) elsewhere += it.byteLength;
     const ticket = deposit(this.#agent, [memory, ...packed.attachments], packed.transfer);
-    return { bytes: NO_BYTES, ticket };
+    const bytes = new Uint8Array(Int32Array.of(Math.min(elsewhere, MOST_ELSEWHERE)).buffer);
+    return { bytes, ticket };
   }
 
   async #open(frame: Frame | Nothing, context?: unknown): Promise<Taken> {
@@ -398,6 +454,17 @@ export class SharedLane implements Lane {
     if (frame.ticket === 0) return [frame.bytes];
     const [memory, ...attachments] = claimSync(this.#agent, frame.ticket);
     return [new Uint8Array(memory as SharedArrayBuffer).slice(), attachments];
+  }
+
+  /** What was left with the courier for a frame that nobody will take is fetched, and let go. */
+  #discard(ticket: number): void {
+    if (ticket !== 0) void this.#open({ bytes: NO_BYTES, ticket }, DISCARDED);
+  }
+
+  /** How putting the frame ended. */
+  #finally(frame: Frame, result: PutResult): PutResult {
+    if (result !== "done") this.#discard(frame.ticket);
+    return result;
   }
 
   /** Under the guard: so many values are finished with. */

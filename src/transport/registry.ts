@@ -22,6 +22,8 @@ export interface PackContext {
    * @throws {errors.PicklingError} If the message goes to another OS process.
    */
   attach(thing: object, transfer?: boolean): number;
+  /** Calls `undo` if the message is refused after all, because of something else in it. The last one comes first. */
+  onRefusal(undo: () => void): void;
 }
 
 /** What the codec offers to {@linkcode Traveller.unpack}. */
@@ -72,7 +74,7 @@ export function travels<T extends object, P = unknown>(
 ): void {
   const before = byPrototype.get(Class.prototype);
   const holder = byTag.get(traveller.tag);
-  if (holder !== undefined && holder !== before) {
+  if (holder !== undefined && holder !== before && !strangers.has(holder)) {
     throw new errors.ValueError(
       `Cannot register class ${Class.name}: the tag "${traveller.tag}" belongs to another class; choose another tag`,
     );
@@ -82,6 +84,25 @@ export function travels<T extends object, P = unknown>(
   const stored = traveller as unknown as Traveller;
   byPrototype.set(Class.prototype, stored);
   byTag.set(traveller.tag, stored);
+}
+
+/**
+ * Refuses the instances of a class that means something in its own process only, though a class it derives from
+ * travels or the message for unknown classes would advise to register it.
+ *
+ * @param Class The class.
+ * @param name What messages call it; unlike any other tag.
+ * @param cure What to do instead.
+ */
+export function staysHome(
+  Class: abstract new (...args: never[]) => object,
+  name: string,
+  cure: string,
+): void {
+  const refuse = () => {
+    throw new errors.PicklingError(`it is a ${name}, which lives in one process; ${cure}`);
+  };
+  travels(Class, { tag: name, pack: refuse, unpack: refuse });
 }
 
 /** How `value` travels, by the nearest ancestor of its class that is registered. */
@@ -97,7 +118,32 @@ export function travellerOf(value: object): Traveller | undefined {
 
 /** The traveller registered under `tag`. */
 export function travellerByTag(tag: string): Traveller | undefined {
-  return byTag.get(tag);
+  return byTag.get(tag) ?? (admitting ? admit(tag) : undefined);
+}
+
+let admitting = false;
+const strangers = new Set<Traveller>();
+
+/**
+ * Lets instances of classes that nobody here has registered in and, unchanged, out again: for a process that only keeps
+ * what others put there.
+ */
+export function admitStrangers(): void {
+  admitting = true;
+}
+
+/** A class that stands for one that is not known here. */
+function admit(tag: string): Traveller {
+  class Stranger {
+    readonly payload: unknown;
+    constructor(payload: unknown) {
+      this.payload = payload;
+    }
+  }
+  travels(Stranger, { tag, pack: ({ payload }) => payload, unpack: (payload) => new Stranger(payload) });
+  const traveller = byTag.get(tag)!;
+  strangers.add(traveller);
+  return traveller;
 }
 
 /** Says how functions travel; `undefined` refuses them all. */
@@ -143,6 +189,12 @@ export function errorNameOf(error: Error): string {
     prototype = Object.getPrototypeOf(prototype);
   }
   return "Error";
+}
+
+/** Whether an error arrives as one of its very class. */
+export function keepsClass(error: Error): boolean {
+  const prototype: object = Object.getPrototypeOf(error);
+  return errorNames.has(prototype) || byPrototype.has(prototype);
 }
 
 /** The error class that travels under `name`. */

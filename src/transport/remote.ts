@@ -1,8 +1,8 @@
 /**
  * Links: how an object that lives in one place is used from another where there is no shared memory.
  *
- * A link connects two agents and carries bytes: over a socket between a `"spawn"` child and its creator, over the
- * hub's line between a worker and the hub. Either side *exports* objects under numbers; the other side holds
+ * A link connects two agents: over a socket between a `"spawn"` child and its creator, which carries bytes, or over
+ * the hub's line between a worker and the hub, which carries memory as well. Either side *exports* objects under numbers; the other side holds
  * {@link RemoteCore}s, whose operations are requests. An object that is only passed on keeps its home: exporting a
  * RemoteCore makes a relay.
  *
@@ -14,12 +14,16 @@
  * An answer that can be undone (an item taken) asks for a RECEIPT; without one, at the end of the link, it is.
  *
  * Requests start in the order they were sent. When a link ends, every pending request rejects with the reason.
+ *
+ * A number is forgotten on both sides by a RELEASE, which says how often it came: when nobody has its RemoteCore any
+ * more, or at once if that says so. If it was sent once more meanwhile, the count tells, and it stays.
  */
 
 import { RemoteError, RuntimeError } from "../base/errors.ts";
 import { keepAlive } from "../platform/runtime.ts";
-import { decode, encode } from "./codec.ts";
-import { hubLine, onMessage } from "./hub_line.ts";
+import { thisTask } from "../platform/task.ts";
+import { decode, encode, type EncodeOptions, type Packed } from "./codec.ts";
+import { hubLine, type Line, onMessage } from "./hub_line.ts";
 import type { PackContext, UnpackContext } from "./registry.ts";
 import { onBehalf, thisAgent } from "./agent.ts";
 
@@ -43,6 +47,8 @@ export interface Exportable {
   undo?(method: string, answer: unknown): void;
   /** A small value that goes along with each answer, for what the other side must know without asking. */
   mirror?(): unknown;
+  /** The other side of the link is done with it. */
+  released?(): void;
 }
 
 const REQUEST = 0;
@@ -52,9 +58,19 @@ const CANCEL = 3;
 const POST = 4;
 const CONTROL = 5;
 const RECEIPT = 6;
+const RELEASE = 7;
 
 /** The request that every object answers, with nothing but its mirror. */
 const LOOK = "look";
+
+/** Numbers below this are those of services. */
+const FIRST_NUMBER = 16;
+const services = new Map<number, Exportable>();
+
+/** Lets the other side of every link use `object` without having been given it, under a number of 1 to 15. */
+export function offerService(number: number, object: Exportable): void {
+  services.set(number, object);
+}
 
 interface Pending {
   readonly object: number;
@@ -62,14 +78,20 @@ interface Pending {
   readonly reject: (reason: unknown) => void;
 }
 
+/** A message as it travels. What goes beside the bytes is only there within a program. */
+type Parcel = Pick<Packed, "bytes" | "attachments" | "transfer">;
+
 /** One end of a link. */
 export class Link {
-  readonly #send: (bytes: Uint8Array) => void;
+  readonly #send: (bytes: Uint8Array, attachments: unknown[], transfer: Transferable[]) => void;
   /** The agent at the other end. */
   readonly peer: number;
-  readonly #exports = new Map<number, Exportable>();
+  readonly #exports = new Map<number, { readonly object: Exportable; sent: number }>();
   readonly #numbers = new Map<Exportable | number, number>();
-  readonly #imports = new Map<number, WeakRef<RemoteCore>>();
+  readonly #imports = new Map<number, { core: WeakRef<RemoteCore>; received: number }>();
+  readonly #dropped = new FinalizationRegistry<number>((number) => {
+    if (this.#imports.get(number)?.core.deref() === undefined) this.release(number);
+  });
   readonly #mirrors = new Map<number, unknown>();
   /** Per imported object: posts we sent, less those that its last mirror counts in. */
   readonly #unseen = new Map<number, number>();
@@ -81,29 +103,61 @@ export class Link {
   readonly #unconfirmed = new Map<number, () => void>();
   /** Called with each message that the other side sent with {@link Link.control}. */
   onControl: ((message: { kind: string }) => void) | undefined;
-  #next = 1;
+  #next = FIRST_NUMBER;
   #ended: Error | undefined;
 
-  constructor(peer: number, send: (bytes: Uint8Array) => void) {
+  constructor(
+    peer: number,
+    send: (bytes: Uint8Array, attachments: unknown[], transfer: Transferable[]) => void,
+  ) {
     this.peer = peer;
     this.#send = send;
   }
 
-  /** The number under which the other side can use `object`. */
+  /** Whether the other side is gone. */
+  get ended(): boolean {
+    return this.#ended !== undefined;
+  }
+
+  /** The number under which the other side can use `object`, for one message. */
   export(object: Exportable): number {
     const key = object.identity ?? object;
     let number = this.#numbers.get(key);
     if (number === undefined) {
       number = this.#next++;
       this.#numbers.set(key, number);
-      this.#exports.set(number, object);
+      this.#exports.set(number, { object, sent: 0 });
     }
+    this.#exports.get(number)!.sent++;
     return number;
   }
 
-  /** What was exported under `number`. */
+  /** Takes back so many calls of {@link export}; says whether the number means nothing any more. */
+  retract(number: number, times: number): boolean {
+    const entry = this.#exports.get(number);
+    if (entry === undefined || (entry.sent -= times) > 0) return false;
+    this.forget(entry.object);
+    return true;
+  }
+
+  /** Takes back that `object` was exported, however often it was. */
+  forget(object: Exportable): void {
+    const key = object.identity ?? object;
+    const number = this.#numbers.get(key);
+    if (number === undefined) return;
+    this.#numbers.delete(key);
+    this.#exports.delete(number);
+    this.#served.delete(number);
+  }
+
+  /** What is exported under `number` now. */
+  find(number: number): Exportable | undefined {
+    return this.#exports.get(number)?.object ?? services.get(number);
+  }
+
+  /** What was exported under `number`, and must still be. */
   exported(number: number): Exportable {
-    const object = this.#exports.get(number);
+    const object = this.find(number);
     if (object === undefined) {
       throw new RemoteError(`Cannot find object ${number}: this process did not share it`);
     }
@@ -117,11 +171,27 @@ export class Link {
     mirror?: unknown,
   ): C {
     if (mirror !== undefined) this.#mirrors.set(number, mirror);
-    const known = this.#imports.get(number)?.deref();
-    if (known instanceof Core) return known;
+    const entry = this.#imports.get(number);
+    const received = (entry?.received ?? 0) + 1;
+    const known = entry?.core.deref();
+    if (known instanceof Core) {
+      entry!.received = received;
+      return known;
+    }
     const core = new Core(this, number);
-    this.#imports.set(number, new WeakRef(core));
+    this.#imports.set(number, { core: new WeakRef(core), received });
+    this.#dropped.register(core, number);
     return core;
+  }
+
+  /** Says that nobody here uses what the other side exported under `number` any more. */
+  release(number: number): void {
+    const entry = this.#imports.get(number);
+    if (entry === undefined) return;
+    this.#imports.delete(number);
+    this.#mirrors.delete(number);
+    this.#unseen.delete(number);
+    if (this.#ended === undefined) this.#post([RELEASE, number, entry.received]);
   }
 
   /** The last mirror that came for an object. */
@@ -134,19 +204,20 @@ export class Link {
     return this.#unseen.get(number) ?? 0;
   }
 
-  /** Asks the other side. The caller's event loop stays up until the answer is there. */
+  /** Asks the other side. The caller's event loop stays up until the answer is there, unless a daemon thread asks. */
   call(object: number, method: string, args: readonly unknown[], signal?: AbortSignal): Promise<unknown> {
     if (this.#ended !== undefined) return Promise.reject(this.#ended);
     const id = this.#next++;
-    const bytes = this.#pack([REQUEST, id, object, method, args]);
-    keepAlive.hold();
+    const request = this.#pack([REQUEST, id, object, method, args]);
+    const weak = thisTask().daemon;
+    if (!weak) keepAlive.hold();
     return new Promise((resolve, reject) => {
       // The answer is awaited all the same: it may be on its way already, with an item that must not be lost.
-      const cancel = () => this.#send(this.#pack([CANCEL, id]));
+      const cancel = () => this.#post([CANCEL, id]);
       const done = () => {
         this.#pending.delete(id);
         signal?.removeEventListener("abort", cancel);
-        keepAlive.drop();
+        if (!weak) keepAlive.drop();
       };
       this.#pending.set(id, {
         object,
@@ -154,24 +225,33 @@ export class Link {
         reject: (reason) => (done(), reject(signal?.aborted ? signal.reason : reason)),
       });
       signal?.addEventListener("abort", cancel, { once: true });
-      this.#send(bytes);
+      this.#deliver(request);
     });
   }
 
   /** Tells the other side, without answer. */
   post(object: number, method: string, args: readonly unknown[]): void {
     this.#unseen.set(object, this.unseen(object) + 1);
-    if (this.#ended === undefined) this.#send(this.#pack([POST, this.#next++, object, method, args]));
+    if (this.#ended === undefined) this.#post([POST, this.#next++, object, method, args]);
   }
 
   /** Sends a message about the process at the other end itself. */
   control(message: { kind: string }): void {
-    if (this.#ended === undefined) this.#send(this.#pack([CONTROL, message]));
+    if (this.#ended === undefined) this.#post([CONTROL, message]);
+  }
+
+  /** How messages are packed. */
+  protected packing(): EncodeOptions {
+    return { wire: true, context: this };
   }
 
   /** Takes a message that arrived. */
   receive(bytes: Uint8Array): void {
-    const message = decode(bytes, [], this) as unknown[];
+    this.take(decode(bytes, [], this) as unknown[]);
+  }
+
+  /** Does what a message says. */
+  protected take(message: unknown[]): void {
     switch (message[0]) {
       case REQUEST:
         this.#serve(
@@ -184,15 +264,19 @@ export class Link {
       case RESPONSE: {
         const pending = this.#pending.get(message[1] as number);
         if (pending === undefined) break;
-        if (message[3] !== undefined) this.#mirrors.set(pending.object, message[3]);
-        this.#unseen.set(pending.object, this.unseen(pending.object) - (message[5] as number));
-        if (message[4] === true) this.#send(this.#pack([RECEIPT, message[1]]));
+        if (this.#imports.has(pending.object)) {
+          if (message[3] !== undefined) this.#mirrors.set(pending.object, message[3]);
+          this.#unseen.set(pending.object, this.unseen(pending.object) - (message[5] as number));
+        }
+        if (message[4] === true) this.#post([RECEIPT, message[1]]);
         pending.resolve(message[2]);
         break;
       }
       case FAILURE: {
         const pending = this.#pending.get(message[1] as number);
-        if (pending !== undefined && message[3] !== undefined) this.#mirrors.set(pending.object, message[3]);
+        if (pending !== undefined && message[3] !== undefined && this.#imports.has(pending.object)) {
+          this.#mirrors.set(pending.object, message[3]);
+        }
         if (pending !== undefined) pending.reject(message[2]);
         else {queueMicrotask(() => {
             throw message[2];
@@ -205,6 +289,11 @@ export class Link {
       case RECEIPT:
         this.#unconfirmed.delete(message[1] as number);
         break;
+      case RELEASE: {
+        const object = this.find(message[1] as number);
+        if (this.retract(message[1] as number, message[2] as number)) object!.released?.();
+        break;
+      }
       case CONTROL:
         this.onControl?.(message[1] as { kind: string });
         break;
@@ -215,7 +304,7 @@ export class Link {
         try {
           this.exported(number).invoke(message[3] as string, message[4] as unknown[], caller);
         } catch (error) {
-          this.#send(this.#packFailure(message[1] as number, error));
+          this.#deliver(this.#packFailure(message[1] as number, error));
         }
         break;
       }
@@ -239,7 +328,7 @@ export class Link {
     const running = new AbortController();
     onBehalf.add(running.signal);
     this.#running.set(id, running);
-    let answer: Uint8Array;
+    let answer: Parcel;
     try {
       const object = this.exported(number);
       const caller = { agent: this.peer, signal: running.signal };
@@ -253,14 +342,14 @@ export class Link {
         else undo();
       }
     } catch (error) {
-      answer = this.#packFailure(id, error, this.#exports.get(number)?.mirror?.());
+      answer = this.#packFailure(id, error, this.find(number)?.mirror?.());
     }
     this.#running.delete(id);
-    if (this.#ended === undefined) this.#send(answer);
+    if (this.#ended === undefined) this.#deliver(answer);
   }
 
   // Two stages: the error as it is, else a summary that can always be made.
-  #packFailure(id: number, error: unknown, mirror?: unknown): Uint8Array {
+  #packFailure(id: number, error: unknown, mirror?: unknown): Parcel {
     try {
       return this.#pack([FAILURE, id, error, mirror]);
     } catch {
@@ -268,8 +357,17 @@ export class Link {
     }
   }
 
-  #pack(message: unknown[]): Uint8Array {
-    return encode(message, { wire: true, context: this, root: "message" }).bytes.slice();
+  #pack(message: unknown[]): Parcel {
+    const { bytes, attachments, transfer } = encode(message, { ...this.packing(), root: "message" });
+    return { bytes: bytes.slice(), attachments, transfer };
+  }
+
+  #deliver({ bytes, attachments, transfer }: Parcel): void {
+    this.#send(bytes, attachments, transfer);
+  }
+
+  #post(message: unknown[]): void {
+    this.#deliver(this.#pack(message));
   }
 }
 
@@ -333,7 +431,9 @@ export function packCore<L>(core: Exportable, context: PackContext, local: () =>
   if (context.wire) {
     const link = context.context as Link;
     if (core instanceof RemoteCore && core.link === link) return { yours: core.number };
-    return { theirs: link.export(core), mirror: core.mirror?.() };
+    const number = link.export(core);
+    context.onRefusal(() => link.retract(number, 1));
+    return { theirs: number, mirror: core.mirror?.() };
   }
   if (!(core instanceof RemoteCore)) return { here: local() };
   // Worker threads reach what is not in memory through the hub, under the hub's number.
@@ -372,38 +472,68 @@ function hubExports(): Link {
   });
 }
 
-let toHub: Link | undefined;
-function linkToHub(): Link {
-  return toHub ??= new Link(
-    thisAgent().directory.hub,
-    (bytes) => hubLine().post({ kind: "link", bytes } as { kind: string }),
-  );
+let toCreator: Link | undefined;
+
+/** Names the link to the creator. Called once, by the first module of a `"spawn"` child. */
+export function connectCreator(link: Link): void {
+  toCreator = link;
+  thisAgent().directory.outpost = true;
 }
 
-const toWorkers = new Map<number, Link>();
+/**
+ * The next link on the way to the program that the user started: of a `"spawn"` child to its creator, of a worker of
+ * such a child to the child. None in that program itself.
+ */
+export function linkHomeward(): Link | undefined {
+  const { isHub, directory } = thisAgent();
+  return isHub ? toCreator : directory.outpost ? linkToHub() : undefined;
+}
 
-onMessage("link", ({ bytes }: { bytes: Uint8Array }, from) => {
-  if (from.agent === 0) return linkToHub().receive(bytes);
-  let link = toWorkers.get(from.agent);
-  if (link === undefined) {
-    link = new WorkerLink(
-      from.agent,
-      (answer) => from.line.post({ kind: "link", bytes: answer } as { kind: string }),
-    );
-    toWorkers.set(from.agent, link);
+/** A link within the program, where memory can be sent: nothing but what the hub itself has remotely is remote. */
+class InnerLink extends Link {
+  constructor(peer: number, line: Line) {
+    super(peer, (bytes, attachments, transfer) => {
+      line.post({ kind: "link", bytes, attachments } as { kind: string }, transfer);
+    });
   }
-  link.receive(bytes);
+
+  protected override packing(): EncodeOptions {
+    return { context: { destination: this.peer } };
+  }
+
+  /** Takes a message that arrived with attachments. */
+  takeParcel({ bytes, attachments }: Parcel): void {
+    this.take(decode(bytes, attachments) as unknown[]);
+  }
+
+  // The hub serves all workers out of one table, of which nobody knows who has what.
+  override find(number: number): Exportable | undefined {
+    return hubExports().find(number);
+  }
+}
+
+let toHub: InnerLink | undefined;
+function linkToHub(): InnerLink {
+  return toHub ??= new InnerLink(thisAgent().directory.hub, hubLine());
+}
+
+const toWorkers = new Map<number, InnerLink>();
+
+onMessage("link", (parcel: Parcel, from) => {
+  if (from.agent === 0) return linkToHub().takeParcel(parcel);
+  let link = toWorkers.get(from.agent);
+  if (link === undefined) toWorkers.set(from.agent, link = new InnerLink(from.agent, from.line));
+  link.takeParcel(parcel);
 });
 
-/** The hub's end of the link to one worker: it serves out of the table that all workers share. */
-class WorkerLink extends Link {
-  override exported(number: number): Exportable {
-    return hubExports().exported(number);
-  }
+/** What the hub shares with its workers under this number, if it still does. */
+export function sharedByHub(number: number): Exportable | undefined {
+  return hubTable?.find(number);
+}
 
-  override export(object: Exportable): number {
-    return hubExports().export(object);
-  }
+/** Says that no worker uses an object of the hub any more. */
+export function unshare(core: Exportable): void {
+  hubTable?.forget(core);
 }
 
 /** Ends the hub's link to a worker that died. */

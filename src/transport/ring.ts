@@ -9,6 +9,8 @@
  * ```
  * frame: length in bytes · ticket of its attachments or 0 · payload, padded to 4
  * ```
+ *
+ * The payload of a frame with a ticket is one word: how many bytes lie elsewhere, which count as used here.
  */
 
 const HEAD = 0;
@@ -64,7 +66,7 @@ export class Ring {
     return Atomics.load(this.#words, this.#at + COUNT);
   }
 
-  /** Bytes in the ring, headers included. */
+  /** Bytes in the ring, headers included, and bytes that lie elsewhere for its frames. */
   get used(): number {
     return Atomics.load(this.#words, this.#at + USED);
   }
@@ -86,7 +88,7 @@ export class Ring {
     else bytes.set(payload, body);
     // The frame counts from here on; an agent that dies above has changed nothing that is looked at.
     words[at + TAIL] = start + need;
-    words[at + USED]! += need;
+    words[at + USED]! += need + (ticket === 0 ? 0 : this.#ints[body >> 2]!);
     Atomics.store(words, at + COUNT, words[at + COUNT]! + 1);
     return true;
   }
@@ -113,7 +115,7 @@ export class Ring {
     else out.set(bytes.subarray(body, body + length));
     const size = HEADER_BYTES + (length + 3 & ~3);
     const left = words[at + COUNT]! - 1;
-    words[at + USED]! -= size;
+    words[at + USED]! -= size + (this.#ints[(start >> 2) + 1] === 0 ? 0 : this.#ints[body >> 2]!);
     if (left === 0) {
       // Empty: begin at the bottom again, so that a ring that keeps up stays within its first pages.
       words[at + HEAD] = 0;

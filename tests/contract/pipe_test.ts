@@ -340,26 +340,32 @@ for (const mp of contexts()) {
   });
 
   // As a full pipe of the operating system makes its writer wait.
-  test(mp, "Connection.send() waits while more than 1 MiB is unread", async () => {
-    const [mine, theirs] = mp.Pipe<unknown>();
-    const piece = "x".repeat(50_000);
-    let sent = 0;
-    const sending = (async () => {
-      for (; sent < 60; sent++) await mine.send([sent, piece]);
-    })();
-    assert.ok(await isPending(sending, 200));
-    const waitingAt = sent;
-    assert.ok(waitingAt >= 10 && waitingAt < 60, `${waitingAt} messages went in`);
-    const out = new mp.Queue<unknown>();
-    await using child = new mp.Process({ target: targets.receivesToTheEnd, args: [theirs, out] });
-    child.start();
-    await sending;
-    mine.close();
-    const [received, end] = await out.get() as [[number, string][], string];
-    assert.deepEqual(received.map(([n]) => n), Array.from({ length: 60 }, (_, i) => i));
-    assert.equal(end, "EOFError");
-    await child.join();
-  });
+  for (const how of ["small", "large", "moved"]) {
+    test(mp, `Connection.send() waits while more than 1 MiB is unread, in ${how} messages`, async () => {
+      const [mine, theirs] = mp.Pipe<[number, string | ArrayBuffer]>();
+      const count = how === "small" ? 60 : 12;
+      let sent = 0;
+      const sending = (async () => {
+        for (; sent < count; sent++) {
+          const moved = new ArrayBuffer(how === "moved" ? 400_000 : 0);
+          const piece = how === "moved" ? moved : "x".repeat(how === "small" ? 50_000 : 400_000);
+          await mine.send([sent, piece], { transfer: [moved] });
+        }
+      })();
+      assert.ok(await isPending(sending, 200));
+      const waitingAt = sent;
+      assert.ok(waitingAt >= 3 && waitingAt < count / 2, `${waitingAt} messages went in`);
+      const out = new mp.Queue<unknown>();
+      await using child = new mp.Process({ target: targets.receivesToTheEnd, args: [theirs as never, out] });
+      child.start();
+      await sending;
+      mine.close();
+      const [received, end] = await out.get() as [[number, unknown][], string];
+      assert.deepEqual(received.map(([n]) => n), Array.from({ length: count }, (_, i) => i));
+      assert.equal(end, "EOFError");
+      await child.join();
+    });
+  }
 
   test(mp, "Connection.send() refuses what cannot travel by its path, and goes on", async () => {
     const [mine, theirs] = mp.Pipe<unknown>();

@@ -220,6 +220,53 @@ for (const mp of contexts()) {
   });
 }
 
+// _TestSharedCTypes.test_sharedctypes, its arrays: `string.value += string.value`
+for (const mp of contexts()) {
+  for (const Class of [mp.Array, mp.RawArray]) {
+    test(mp, `${Class.name} of characters is a text, in a worker as here`, async () => {
+      const bytes = (text: string) => new TextEncoder().encode(text);
+      const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
+      const string = new Class("c", 20);
+      assert.equal(string.value.length, 0);
+      string.value = bytes("hello");
+      assert.equal(text(string.value), "hello");
+      await using child = new mp.Process({ target: targets.doublesText, args: [string] });
+      child.start();
+      await child.join();
+      if (mp.name === "worker") {
+        assert.equal(child.exitcode, 0);
+        assert.equal(text(string.value), "hellohello");
+      } else assert.equal(child.exitcode, 3); // there it is refused
+      string.value = bytes("hellohello");
+      string.value = bytes("abc");
+      assert.equal(text(string.value), "abc");
+      assert.equal(text(string.raw), "abc\0ohello".padEnd(20, "\0"));
+      string.raw = bytes("x\0y");
+      assert.equal(text(string.raw), "x\0y\0ohello".padEnd(20, "\0"));
+      assert.equal(text(string.value), "x");
+      string.value = new Uint8Array(20).fill(65);
+      assert.equal(text(string.value), "A".repeat(20));
+      for (const part of ["value", "raw"] as const) {
+        assert.throws(() => string[part] = new Uint8Array(21), (error: Error) => {
+          assert.ok(error instanceof ValueError);
+          assert.match(error.message, /^byte string too long/);
+          return true;
+        });
+        for (const bad of ["text", undefined, null, [1]]) {
+          assert.throws(() => string[part] = bad as never, TypeError, String(bad));
+        }
+        const numbers = new Class("i", 2);
+        assert.throws(() => numbers[part], /only type "c" has it/);
+        assert.throws(() => numbers[part] = new Uint8Array(1) as never, TypeError);
+      }
+      const copy = string.value;
+      copy[0] = 0;
+      assert.equal(string[0], 65);
+      assert.equal(text(new Class("c", bytes("init")).value), "init");
+    });
+  }
+}
+
 /** Adds 1, ½ and ¼ to the first three numbers, so many times. */
 export async function addsEverywhere(array: SharedArray, times: number): Promise<void> {
   for (let i = 0; i < times; i++) {

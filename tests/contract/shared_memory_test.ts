@@ -5,20 +5,20 @@
  * @module
  */
 import {
+  getContext,
   OSError,
-  Pipe,
   Process,
   Queue,
   type ShareableItem,
   ShareableList,
   SharedMemory,
-  Value,
   ValueError,
 } from "@multiprocessing/deno";
 import assert from "node:assert/strict";
 import { setImmediate } from "node:timers/promises";
 import * as targets from "../fixtures/memory_targets.ts";
 import { contexts, test } from "../support/contexts.ts";
+import { Program } from "../support/program.ts";
 
 /** Whether it is an OSError with this code. */
 const os = (code: string) => (error: Error & { code?: string }) => {
@@ -32,7 +32,7 @@ for (const mp of contexts()) {
 
   // --- _TestSharedMemory ----------------------------------------------------------------------------------------
 
-  // test_shared_memory_basics
+  // test_shared_memory_basics, test_invalid_shared_memory_creation
   test(mp, "SharedMemory is created, attached to, closed and unlinked", () => {
     const name = `test01_tsmb_${mp.name}`;
     const sms = new SharedMemory({ name, create: true, size: 512 });
@@ -105,7 +105,7 @@ for (const mp of contexts()) {
     }
   });
 
-  // test_shared_memory_across_processes
+  // test_shared_memory_across_processes, test_shared_memory_pickle_unpickle
   test(mp, "SharedMemory passed to a child is the same there", async () => {
     const sms = new SharedMemory({ create: true, size: 64 });
     await using child = new mp.Process({ target: targets.writesBlock, args: [how, sms, [1, 2, 3]] });
@@ -117,6 +117,7 @@ for (const mp of contexts()) {
     sms.unlink();
   });
 
+  // test_shared_memory_pickle_unpickle_dead_object: there it fails, since only the name travels
   test(mp, "SharedMemory may be passed to a child after its name was unlinked", async () => {
     const sms = new SharedMemory({ create: true, size: 4 });
     sms.unlink();
@@ -144,24 +145,82 @@ for (const mp of contexts()) {
     await assert.rejects(sms.write(new Uint8Array(1)), ValueError);
   });
 
-  test(mp, "SharedMemory's names: what a child sees of them", async () => {
+  test(mp, "SharedMemory's names are the same in a child", async () => {
     const name = `seen_${mp.name}`;
-    const sms = new SharedMemory({ name, create: true, size: 8 });
+    new SharedMemory({ name, create: true, size: 8 });
     const [answers, childAnswers] = mp.Pipe<(string | undefined)[]>();
     await using child = new mp.Process({ target: targets.triesName, args: [name, childAnswers as never] });
     child.start();
-    const codes = await answers.recv();
+    assert.deepEqual(await answers.recv(), ["ok", "EEXIST", "ok", "ENOENT", "ok"]);
     await child.join();
     answers.close();
-    if (mp.name === "worker") {
-      assert.deepEqual(codes, ["ok", "EEXIST", "ok", "ENOENT", "ok"]);
-      // The child's new block outlives it under its name, until that is unlinked.
-      new SharedMemory({ name }).unlink();
-    } else {
-      // An operating-system process has names of its own.
-      assert.deepEqual(codes, ["ENOENT", "ok", "ok", "ENOENT", "ok"]);
-      sms.unlink();
+    // The child's new block outlives it under its name, until that is unlinked.
+    new SharedMemory({ name }).unlink();
+    assert.throws(() => new SharedMemory({ name }), os("ENOENT"));
+  });
+
+  // test_shared_memory_across_processes, its second half: by name
+  test(mp, "SharedMemory is attached to by name in a child, and in its children", async () => {
+    const name = `by_name_${mp.name}`;
+    const sms = new SharedMemory({ name, create: true, size: 8 });
+    await using child = new mp.Process({ target: targets.writesByName, args: [how, name, [7]] });
+    child.start();
+    await child.join();
+    assert.equal(sms.buf[0], 7);
+    for (const [i, method] of (["worker", "spawn"] as const).entries()) {
+      const nested = mp.name === "worker" && method === "worker" ? "memory" : "async";
+      await using parent = new mp.Process({
+        target: targets.startsWriter,
+        args: [method, nested, name, [i, 9, 8]],
+      });
+      parent.start();
+      await parent.join();
+      assert.equal(parent.exitcode, 0);
+      assert.deepEqual([...sms.buf.subarray(0, 3)], [i, 9, 8]);
     }
+    sms.unlink();
+  });
+
+  // test_shared_memory_cleaned_after_process_termination: not before the program ends
+  test(mp, "SharedMemory outlives the child that created it, until it is unlinked", async () => {
+    const [names, childNames] = mp.Pipe<string>();
+    for (const name of [undefined, `outlives_${mp.name}`]) {
+      await using child = new mp.Process({
+        target: targets.createsMemory,
+        args: [how, name, childNames as never, [5, 6]],
+      });
+      child.start();
+      const created = await names.recv();
+      if (name !== undefined) assert.equal(created, name);
+      await child.join();
+      const block = new SharedMemory({ name: created });
+      assert.deepEqual([...block.buf], [5, 6]);
+      block.unlink();
+      assert.deepEqual([...block.buf], [5, 6]);
+      assert.throws(() => new SharedMemory({ name: created }), os("ENOENT"));
+    }
+    names.close();
+  });
+
+  test(mp, "SharedMemory that a child has made, closed and unlinked is freed", async () => {
+    await using program = Program.deno("tests/fixtures/programs/makes_blocks.ts", [mp.name]);
+    const output = await program.end();
+    assert.deepEqual([output.stderr, output.code], ["", 0]);
+    assert.ok(Number(output.lines[0]) < 450, `${output.lines[0]} MiB more`); // of 600
+  });
+
+  test(mp, "SharedMemory of one name is created by one process at a time", async () => {
+    const name = `contested_${mp.name}`;
+    const [wins, inside] = [new mp.Value("i"), new mp.Value("i")];
+    const children = Array.from({ length: 3 }, () => {
+      const child = new mp.Process({ target: targets.competes, args: [name, 50, wins, inside] });
+      child.start();
+      return child;
+    });
+    for (const child of children) await child.join();
+    assert.deepEqual(children.map((child) => child.exitcode), [0, 0, 0]);
+    assert.ok(wins.value > 0);
+    assert.equal(inside.value, 0);
     assert.throws(() => new SharedMemory({ name }), os("ENOENT"));
   });
 
@@ -263,6 +322,17 @@ for (const mp of contexts()) {
     block.unlink();
   });
 
+  // test_shared_memory_ShareableList_pickling_dead_object: there it fails, since only the name travels
+  test(mp, "ShareableList may be passed to a child after its name was unlinked", async () => {
+    const sl = new ShareableList([1, "two"]);
+    sl.shm.unlink();
+    await using child = new mp.Process({ target: targets.setsItems, args: [how, sl, [[0, 2]]] });
+    child.start();
+    await child.join();
+    assert.equal(child.exitcode, 0);
+    assert.deepEqual([...sl], [2, "two"]);
+  });
+
   // test_shared_memory_ShareableList_pickling
   test(mp, "ShareableList passed to a child is the same there", async () => {
     const sl = new ShareableList([1, "two", null, "room for this"]);
@@ -285,54 +355,76 @@ for (const mp of contexts()) {
     await assert.rejects(sl.read(), ValueError);
     await assert.rejects(sl.write(0, 1), ValueError);
   });
-}
 
-Deno.test("SharedMemory is attached to by name in worker children, and in theirs", async () => {
-  const sms = new SharedMemory({ name: "by_name", create: true, size: 8 });
-  await using child = new Process({ target: targets.writesByName, args: ["by_name", [7]] });
-  child.start();
-  await child.join();
-  assert.equal(sms.buf[0], 7);
-  await using parent = new Process({ target: startsWriter, args: ["by_name", [9, 8]] });
-  parent.start();
-  await parent.join();
-  assert.deepEqual([...sms.buf.subarray(0, 2)], [9, 8]);
-  sms.unlink();
-});
-
-/** Lets a child of its own write. */
-export async function startsWriter(name: string, bytes: number[]): Promise<void> {
-  await using child = new Process({ target: targets.writesByName, args: [name, bytes] });
-  child.start();
-  await child.join();
-}
-
-Deno.test("SharedMemory outlives the worker child that created it, until it is unlinked", async () => {
-  const [names, childNames] = Pipe<string>();
-  await using child = new Process({ target: targets.createsMemory, args: [childNames as never, [5, 6]] });
-  child.start();
-  const name = await names.recv();
-  await child.join();
-  const block = new SharedMemory({ name });
-  assert.deepEqual([...block.buf], [5, 6]);
-  block.unlink();
-  assert.deepEqual([...block.buf], [5, 6]);
-  assert.throws(() => new SharedMemory({ name }), os("ENOENT"));
-  names.close();
-});
-
-Deno.test("SharedMemory of one name is created by one process at a time", async () => {
-  const [wins, inside] = [new Value("i"), new Value("i")];
-  const children = Array.from({ length: 3 }, () => {
-    const child = new Process({ target: targets.competes, args: ["contested", 50, wins, inside] });
+  test(mp, "ShareableList is attached to by name in a child, and made by one", async () => {
+    const list = new ShareableList(["here", 1]);
+    await using child = new mp.Process({
+      target: targets.setsItemByName,
+      args: [how, list.shm.name, 0, "there"],
+    });
     child.start();
-    return child;
+    await child.join();
+    assert.equal(child.exitcode, 0);
+    assert.deepEqual([...list], ["there", 1]);
+    list.shm.unlink();
+    const name = `list_${mp.name}`;
+    await using maker = new mp.Process({
+      target: targets.createsList,
+      args: [how, name, [2n, "text", true]],
+    });
+    maker.start();
+    await maker.join();
+    const made = new ShareableList(undefined, { name });
+    assert.deepEqual([...made], [2n, "text", null]);
+    made.shm.unlink();
   });
-  for (const child of children) await child.join();
-  assert.deepEqual(children.map((child) => child.exitcode), [0, 0, 0]);
-  assert.ok(wins.value > 0);
-  assert.equal(inside.value, 0);
-  assert.throws(() => new SharedMemory({ name: "contested" }), os("ENOENT"));
+}
+
+const spawn = getContext("spawn");
+
+test(spawn, "SharedMemory in a child that has to ask for it says what is the case", async () => {
+  const name = "asked_for";
+  const sms = new SharedMemory({ name, create: true, size: 4 });
+  sms.buf.set([1, 2, 3, 4]);
+  const [answers, childAnswers] = spawn.Pipe<unknown>();
+  await using child = new spawn.Process({ target: targets.usesPending, args: [name, childAnswers] });
+  child.start();
+  const outcome = await answers.recv() as Record<string, string>;
+  const expected: Record<string, RegExp> = {
+    "early size": /^RuntimeError .*`await block\.attached\(\)` first$/,
+    "early buf": /^RuntimeError .*"spawn" child.*`await read\(\)/,
+    "early hand on": /^PicklingError .*Cannot send obj\[0\].*`await block\.attached\(\)` first$/,
+    "early list": /^PicklingError .*`await list\.attached\(\)` first$/,
+    "early length": /^RuntimeError .*`await list\.attached\(\)` first$/,
+    "size of new": /^4$/,
+    "length of new": /^2$/,
+    "attached": /^true$/,
+    "size": /^4$/,
+    "read": /^1,2,3,4$/,
+    "part": /^3,4$/,
+    "buf": /^RuntimeError .*`await read\(\)/,
+    "too much": /^RangeError .*Cannot write 9 bytes/,
+    "taken": /^OSError EEXIST: Cannot create shared memory "asked_for": File exists/,
+    "taken again": /^OSError EEXIST/,
+    "none": /^OSError ENOENT: Cannot attach to shared memory "nor this": No such file/,
+    "not a list": /^ValueError .*not that of a list/,
+    "list": /^a,1$/,
+    "list get": /^RuntimeError .*`await read\(\)/,
+    "closed": /^ValueError .*this process closed it/,
+    "bad size": /^ValueError .*different from zero/,
+    "bad item": /^TypeError/,
+  };
+  assert.deepEqual(Object.keys(outcome), Object.keys(expected));
+  for (const [what, pattern] of Object.entries(expected)) assert.match(outcome[what]!, pattern, what);
+  const [block, list] = await answers.recv() as [SharedMemory, ShareableList];
+  block.buf[0] = 9; // here it is memory again
+  assert.equal(sms.buf[0], 9);
+  assert.deepEqual([...list], ["a", 1n]);
+  await child.join();
+  assert.equal(child.exitcode, 0);
+  answers.close();
+  sms.unlink();
+  list.shm.unlink();
 });
 
 Deno.test("SharedMemory that nobody has unlinked or holds is held by its name alone", async () => {
@@ -347,7 +439,7 @@ Deno.test("SharedMemory that nobody has unlinked or holds is held by its name al
   assert.equal((await queue.get()).buf[0], 3);
 });
 
-Deno.test("SharedMemory by name: a child that waits for the hub can be terminated", async () => {
+Deno.test("SharedMemory by name: a worker that waits for the hub can be terminated", async () => {
   await using child = new Process({ target: attachesForEver, args: [] });
   child.start();
   await using other = new Process({ target: attachesForEver, args: [] });
@@ -368,15 +460,6 @@ export function attachesForEver(): void {
     }
   }
 }
-
-Deno.test("ShareableList is attached to by name in a worker child", async () => {
-  const list = new ShareableList(["here", 1]);
-  await using child = new Process({ target: targets.setsItemByName, args: [list.shm.name, 0, "there"] });
-  child.start();
-  await child.join();
-  assert.deepEqual([...list], ["there", 1]);
-  list.shm.unlink();
-});
 
 Deno.test("ShareableList.get() never sees half of an item, whoever writes", async () => {
   const texts: ShareableItem[] = ["a".repeat(40), "bb".repeat(10), 5, null, new Uint8Array(33).fill(1)];

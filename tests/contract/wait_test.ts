@@ -6,6 +6,7 @@
 import {
   type Connection,
   EOFError,
+  Listener,
   OSError,
   Pipe,
   Process,
@@ -21,38 +22,54 @@ import { CLOCK_SLACK_MS, isPending, timed } from "../support/gates.ts";
 for (const mp of contexts()) {
   // --- TestWait -------------------------------------------------------------------------------------------------
 
-  // test_wait
-  test(mp, "wait() serves several children until each has closed its end", async () => {
-    const readers: Connection<[number, number]>[] = [];
-    const children = [];
-    for (let i = 0; i < 4; i++) {
-      const [reader, writer] = mp.Pipe<[number, number]>({ duplex: false });
-      const child = new mp.Process({ target: targets.sendsNumbered, args: [writer, 10], daemon: true });
-      child.start();
-      writer.close();
-      readers.push(reader);
-      children.push(child);
+  // test_wait, test_wait_slow, test_wait_socket, test_wait_socket_slow
+  for (const kind of ["pipes", "sockets"]) {
+    for (const slowly of [false, true]) {
+      const how = slowly ? "slowly" : "at once";
+      test(
+        mp,
+        `wait() serves several children that send ${how} over ${kind} until each has closed its end`,
+        async () => {
+          using listener = new Listener();
+          const readers: Connection<[number, number]>[] = [];
+          const children = [];
+          for (let i = 0; i < 4; i++) {
+            const [reader, writer] = mp.Pipe<[number, number]>({ duplex: false });
+            const child = kind === "pipes"
+              ? new mp.Process({ target: targets.sendsNumbered, args: [writer, 10, slowly], daemon: true })
+              : new mp.Process({
+                target: targets.connectsAndSends,
+                args: [listener.address, 10, slowly],
+                daemon: true,
+              });
+            child.start();
+            writer.close();
+            readers.push(kind === "pipes" ? reader : await listener.accept());
+            children.push(child);
+          }
+          const messages: [number, number][] = [];
+          const open = new Set(readers);
+          while (open.size > 0) {
+            for (const reader of await wait(open)) {
+              try {
+                messages.push(await reader.recv());
+              } catch (error) {
+                assert.ok(error instanceof EOFError, String(error));
+                open.delete(reader);
+                reader.close();
+              }
+            }
+          }
+          const expected = children.flatMap((child) =>
+            Array.from({ length: 10 }, (_, i) => [i, child.pid!] as [number, number])
+          );
+          const sorted = (list: [number, number][]) => list.toSorted((a, b) => a[1] - b[1] || a[0] - b[0]);
+          assert.deepEqual(sorted(messages), sorted(expected));
+          for (const child of children) await child.join();
+        },
+      );
     }
-    const messages: [number, number][] = [];
-    const open = new Set(readers);
-    while (open.size > 0) {
-      for (const reader of await wait(open)) {
-        try {
-          messages.push(await reader.recv());
-        } catch (error) {
-          assert.ok(error instanceof EOFError, String(error));
-          open.delete(reader);
-          reader.close();
-        }
-      }
-    }
-    const expected = children.flatMap((child) =>
-      Array.from({ length: 10 }, (_, i) => [i, child.pid!] as [number, number])
-    );
-    const sorted = (list: [number, number][]) => list.toSorted((a, b) => a[1] - b[1] || a[0] - b[0]);
-    assert.deepEqual(sorted(messages), sorted(expected));
-    for (const child of children) await child.join();
-  });
+  }
 
   // test_wait_timeout
   test(mp, "wait() gives nothing after its timeout, and what is ready before", async () => {

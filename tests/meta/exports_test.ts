@@ -13,8 +13,11 @@ interface Doc {
 }
 interface Declaration {
   location: { filename: string };
-  /** Of a second name for something (`kind` "reference"): what it names. */
-  def?: { target?: { filename: string } };
+  /**
+   * Of a second name for something (`kind` "reference"): what it names. Of a module as a whole (`kind` "namespace"):
+   * what it exports.
+   */
+  def?: { target?: { filename: string }; elements?: { declarations: Declaration[] }[] };
 }
 
 /** Where each public name of a door is declared. */
@@ -23,7 +26,8 @@ async function homesOf(door: string): Promise<Map<string, string[]>> {
   for (const { symbols } of Object.values((await ask<Doc>("doc", door)).nodes)) {
     for (const { name, declarations } of symbols) {
       const found = declarations.map(({ location, def }) =>
-        (def?.target?.filename ?? location.filename).slice(root.length)
+        (def?.target?.filename ?? def?.elements?.[0]?.declarations[0]?.location.filename ?? location.filename)
+          .slice(root.length)
       );
       homes.set(name, [...new Set([...homes.get(name) ?? [], ...found])]);
     }

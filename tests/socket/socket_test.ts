@@ -277,6 +277,21 @@ test("Socket.makefile() reads lines and whole messages", async () => {
   right.close();
 });
 
+test("Socket.makefile() keeps what has come when a read gives up half way", async () => {
+  const [left, right] = socketpair();
+  const file = right.makefile("r");
+  right.settimeout(10);
+  await left.sendall("one\ntw");
+  assert.equal(text(await file.readline()), "one\n");
+  await assert.rejects(file.readline(), TimeoutError);
+  await assert.rejects(file.read(4), TimeoutError);
+  await left.sendall("o\n");
+  right.settimeout(null);
+  assert.equal(text(await file.readline()), "two\n");
+  left.close();
+  right.close();
+});
+
 test("Socket.makefile() gathers what is written", async () => {
   const [left, right] = socketpair();
   const file = left.makefile("w", 8);

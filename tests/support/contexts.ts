@@ -21,7 +21,7 @@ const NET_MS = 40_000;
  * The leak checks of `deno test` do not see a worker, so live children are counted here. Those of a failed test are
  * ended, lest they disturb the next one.
  */
-export function test(mp: Context, name: string, body: () => Promise<void> | void): void {
+export function test(mp: { readonly name: string }, name: string, body: () => Promise<void> | void): void {
   Deno.test(`${name} [${mp.name}]`, async () => {
     try {
       await within(NET_MS, (async () => await body())(), "the test");

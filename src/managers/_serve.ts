@@ -1,0 +1,112 @@
+/**
+ * What the process of a manager runs: the server, until its creator tells it to stop, or is gone.
+ *
+ * ```
+ * creator ─ control ─▶ server   order and door
+ *         ◀─ control ─          MOVED error key: a callable is not where it was looked for ── its address ─▶
+ *         ◀─ control ─          READY address, or FAILED error
+ *         ─ control ─▶          STOP
+ * ```
+ */
+
+import { BrokenPipeError, EOFError } from "../base/errors.ts";
+import type { Connection } from "../ipc/connection.ts";
+import { type Address as SocketPlace, Listener } from "../ipc/listener.ts";
+import type { Queue } from "../ipc/queue.ts";
+import type { Address, Callable } from "../process/target.ts";
+import { findExport } from "../team/whereabouts.ts";
+import { admitStrangers } from "../transport/registry.ts";
+import type { Arrival, Door } from "./_door.ts";
+import { Server } from "./_server.ts";
+import type { Exposure } from "./_servants.ts";
+import { makerOf, SYNC_TYPES, type Type } from "./_types.ts";
+import { acceptLines } from "./manager_server.ts";
+import { proxyClass } from "./proxy.ts";
+
+export const READY = "ready";
+export const FAILED = "failed";
+export const MOVED = "moved";
+export const STOP = "stop";
+
+/** A type, as the server's process is told of it. */
+export interface PackedType extends Exposure {
+  /** The kind of its proxies; of a type of {@link SYNC_TYPES} when left out. */
+  readonly kind?: string;
+  /** What makes it. */
+  readonly callable?: Address | undefined;
+}
+
+/** What the process shall serve. */
+export interface ServeOrder {
+  readonly manager: number;
+  readonly types: ReadonlyMap<string, PackedType>;
+  /** Where to listen; without, it is only reached through the door. */
+  readonly listen?: { readonly address: SocketPlace | undefined; readonly authkey: Uint8Array } | undefined;
+  /** Called first. */
+  readonly initializer?: { readonly callable: Address; readonly args: readonly unknown[] } | undefined;
+  readonly queue: Queue<Arrival>;
+  readonly door: Door;
+}
+
+/** Serves a manager. */
+export async function serve(control: Connection): Promise<void> {
+  admitStrangers();
+  let listener: Listener | undefined;
+  let server: Server;
+  let order: ServeOrder;
+  try {
+    order = await control.recv() as ServeOrder;
+    const { initializer, listen } = order;
+    if (initializer !== undefined) {
+      const initialize = await find("", initializer.callable, control);
+      await initialize(...initializer.args);
+    }
+    server = new Server(order.manager, await typesOf(order, control), order.door);
+    if (listen !== undefined) listener = new Listener(listen);
+    await control.send([READY, listener?.address]);
+  } catch (error) {
+    const abandoned = error instanceof EOFError || error instanceof BrokenPipeError;
+    if (!abandoned) await control.send([FAILED, error]);
+    return;
+  }
+  const accepting = listener && acceptLines(listener, server);
+  const door = serveDoor(order.queue, server);
+  try {
+    await control.recv();
+  } catch (error) {
+    if (!(error instanceof EOFError)) throw error; // otherwise the creator is gone
+  }
+  listener?.close();
+  order.queue.shutdown({ immediate: true });
+  server.stop("the manager was shut down");
+  await Promise.all([accepting, door]);
+}
+
+async function serveDoor(queue: Queue<Arrival>, server: Server): Promise<void> {
+  for await (const [line, connection] of queue) server.serve(line, connection);
+}
+
+async function typesOf({ types }: ServeOrder, control: Connection): Promise<Map<string, Type>> {
+  const known = new Map<string, Type>();
+  for (const [typeid, { kind, callable, ...exposure }] of types) {
+    const type = kind === undefined ? SYNC_TYPES[typeid]! : {
+      ...exposure,
+      Proxy: proxyClass(kind),
+      make: makerOf(typeid, callable && await find(typeid, callable, control)),
+    };
+    known.set(typeid, type);
+  }
+  return known;
+}
+
+/** Imports what an address names; where it is not, the creator may know better, who knows it by `key`. */
+async function find(key: string, address: Address, control: Connection): Promise<Callable> {
+  try {
+    return await findExport(address);
+  } catch (error) {
+    await control.send([MOVED, error, key]);
+    const elsewhere = await control.recv() as Address | undefined;
+    if (elsewhere === undefined) throw error;
+    return await findExport(elsewhere);
+  }
+}

@@ -1,0 +1,4 @@
+import subprocess
+
+child = subprocess.Popen(["ls"])
+print("parent process")
