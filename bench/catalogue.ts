@@ -63,6 +63,14 @@ function roundTrip(name: string, topic: string, target: Variant["target"]): Grou
   };
 }
 
+function manager(name: string, topic: string): Group {
+  return {
+    unit: "µs",
+    rivals: [{ sample: python("bench_manager.py", topic) }],
+    variants: [{ name: `Manager ${name}`, sample: deno("manager.ts", topic), target: { least: 1, aim: 2 } }],
+  };
+}
+
 export const GROUPS: Group[] = [
   processStart("paced", "one at a time"),
   processStart("back-to-back", "back to back"),
@@ -209,6 +217,25 @@ export const GROUPS: Group[] = [
     }],
     bare: { name: "postMessage", sample: deno("bare.ts", "port-transfer") },
   },
+  {
+    unit: "µs",
+    rivals: [{ sample: python("bench_manager.py", "dict-set") }],
+    variants: [
+      {
+        name: "Manager dict set, one at a time",
+        sample: deno("manager.ts", "dict-set"),
+        target: { least: 1, aim: 2 },
+      },
+      {
+        name: "Manager dict set, together",
+        sample: deno("manager.ts", "dict-set-together"),
+        target: { least: 5 },
+      },
+    ],
+  },
+  manager("list append", "list-append"),
+  manager("Queue put+get", "queue"),
+  manager("Lock acquire+release", "lock"),
   server("echo, 1 client", ["echo", 1], { least: 1, aim: 1.5 }, [
     "async",
     "blocking",

@@ -126,3 +126,41 @@ export function fail(message: string): never {
 export function leave(code: number): never {
   exit(code);
 }
+
+/** A number that goes up, for a manager to own. */
+export class Counter {
+  /** Where it stands. */
+  #count: number;
+
+  /** Begins at `start`. */
+  constructor(start: number = 0) {
+    this.#count = start;
+  }
+
+  /** Adds to it and gives what it is then. */
+  add(by: number): number {
+    return this.#count += by;
+  }
+
+  /** Begins again at 0. */
+  reset(): void {
+    this.#count = 0;
+  }
+}
+
+/** Counters by name, for a manager to own. */
+export class Shelf {
+  readonly #counters = new Map<string, Counter>();
+
+  /** The counter of that name. */
+  counter(name: string): Counter {
+    const counter = this.#counters.get(name) ?? new Counter();
+    this.#counters.set(name, counter);
+    return counter;
+  }
+}
+
+/** The first squares. */
+export function* squares(count: number): Generator<number> {
+  for (let n = 0; n < count; n++) yield n * n;
+}

@@ -19,7 +19,22 @@ export interface MapSettings extends Omit<WaitOptions, "block"> {
   progress?: Progress | undefined;
 }
 
-/** What {@link mapOptions} makes. */
+/**
+ * What {@link mapOptions} makes.
+ *
+ * @example It can be used again and again
+ * ```ts
+ * import { mapOptions, ThreadPoolExecutor } from "@multiprocessing/deno/futures";
+ * import assert from "node:assert/strict";
+ *
+ * const inPairs = mapOptions({ chunksize: 2 });
+ * assert.equal(inPairs.settings.chunksize, 2);
+ * await using executor = new ThreadPoolExecutor(2);
+ * const half = (n: number) => n / 2;
+ * assert.deepEqual(await Array.fromAsync(executor.map(half, [2, 4, 6], inPairs)), [1, 2, 3]);
+ * assert.deepEqual(await Array.fromAsync(executor.map(half, [8], inPairs)), [4]);
+ * ```
+ */
 export class MapOptions {
   /** What was said. */
   readonly settings: MapSettings;
@@ -37,7 +52,8 @@ export class MapOptions {
 /**
  * Says how `map` shall go about it; its last argument.
  *
- * Python: the keyword arguments `timeout`, `chunksize` and `buffersize` of `Executor.map`.
+ * Python: the keyword arguments `timeout`, `chunksize` and `buffersize` (3.14) of `Executor.map`. Here `buffersize` counts
+ * items, also where they go in chunks, and an aborted `signal` ends the iteration and cancels what has not begun.
  *
  * @param settings `timeout` in milliseconds, from the call of `map`; `chunksize`, `buffersize`, `progress`, `signal`.
  * @returns The argument.

@@ -11,6 +11,8 @@
  * assert.deepEqual(await Promise.all(futures), [1, 4, 9]);
  * ```
  *
+ * What computes goes to a {@link ProcessPoolExecutor}, what waits to a {@link ThreadPoolExecutor}.
+ *
  * @module
  */
 
@@ -19,6 +21,8 @@ export {
   BrokenThreadPool,
   CancelledError,
   InvalidStateError,
+  ProcessError,
+  RuntimeError,
   TimeoutError,
 } from "../base/errors.ts";
 export type { WaitOptions } from "../base/options.ts";
@@ -26,7 +30,7 @@ export type { StartMethod } from "../process/hub.ts";
 export type { WorkerOptions } from "../team/options.ts";
 export type { Progress } from "../team/progress.ts";
 export type { Percentiles, TeamStats } from "../team/stats.ts";
-export { Executor, type Iterables, type ShutdownOptions } from "./executor.ts";
+export { Executor, type Iterables, type IterablesAndOptions, type ShutdownOptions } from "./executor.ts";
 export { Future } from "./future.ts";
 export { type Items, MapOptions, mapOptions, type MapSettings } from "./_map.ts";
 export { ProcessPoolExecutor, type ProcessPoolOptions } from "./process_pool_executor.ts";
@@ -34,6 +38,7 @@ export { ThreadPoolExecutor, type ThreadPoolOptions } from "./thread_pool_execut
 export {
   ALL_COMPLETED,
   asCompleted,
+  type Completed,
   FIRST_COMPLETED,
   FIRST_EXCEPTION,
   type FuturesWaitOptions,

@@ -88,10 +88,17 @@ export class ProcessPoolExecutor extends Executor {
    * @throws {PicklingError} For a bound or native function, which no module exports.
    * @throws {TypeError} If `fn` is no function.
    */
-  submit<A extends unknown[], R>(fn: (...args: A) => R, ...args: NoInfer<A>): Future<Awaited<R>> {
+  submit<A extends unknown[], R>(fn: (...args: A) => R, ...args: A): Future<Awaited<R>> {
     return this.#submit(fn as never, "call", args) as Future<Awaited<R>>;
   }
 
+  /**
+   * Takes no more calls, and lets the workers go once those there are have ended. A worker goes after the children it has,
+   * as any process does.
+   *
+   * @param options Whether to wait for that, and whether to cancel what has not begun.
+   * @returns Settles when every worker is gone; at once with `wait: false`.
+   */
   async shutdown(options: ShutdownOptions = {}): Promise<void> {
     const { wait = true, cancelFutures = false } = options;
     this.#gone ??= this.#dispatcher.close();
@@ -133,14 +140,27 @@ export class ProcessPoolExecutor extends Executor {
   }
 
   /**
-   * What the executor has done and is doing.
+   * What the executor has done and is doing. Python has no counterpart.
    *
-   * @returns Numbers of workers and calls, and how long calls waited and ran.
+   * @returns Numbers of workers and calls, and how long calls waited and ran, in milliseconds.
+   *
+   * @example
+   * ```ts
+   * import { ProcessPoolExecutor } from "@multiprocessing/deno/futures";
+   * import { square } from "examples/targets.ts";
+   * import assert from "node:assert/strict";
+   *
+   * await using executor = new ProcessPoolExecutor(2);
+   * await executor.submit(square, 3);
+   * const { size, done, queued } = executor.stats();
+   * assert.deepEqual({ size, done, queued }, { size: 1, done: 1, queued: 0 });
+   * ```
    */
   stats(): TeamStats {
     return this.#dispatcher.stats();
   }
 
+  /** For {@link Executor.map}. */
   protected override submitChunk(fn: (...args: unknown[]) => unknown, chunk: unknown[][]): Future<unknown[]> {
     return this.#submit(fn, "starmap", chunk) as Future<unknown[]>;
   }

@@ -88,11 +88,17 @@ export class ThreadPoolExecutor extends Executor {
    * @throws {RuntimeError} After {@link ThreadPoolExecutor.shutdown}.
    * @throws {BrokenThreadPool} After the initializer has failed.
    */
-  submit<A extends unknown[], R>(fn: (...args: A) => R, ...args: NoInfer<A>): Future<Awaited<R>> {
+  submit<A extends unknown[], R>(fn: (...args: A) => R, ...args: A): Future<Awaited<R>> {
     if (typeof fn !== "function") throw new TypeError(`Cannot call ${String(fn)}: it must be a function`);
     return this.#submit(() => fn(...args)) as Future<Awaited<R>>;
   }
 
+  /**
+   * Takes no more calls, and lets the threads end once those there are have ended.
+   *
+   * @param options Whether to wait for that, and whether to cancel what has not begun.
+   * @returns Settles when every thread has ended; at once with `wait: false`.
+   */
   async shutdown(options: ShutdownOptions = {}): Promise<void> {
     const { wait = true, cancelFutures = false } = options;
     this.#shut = true;
@@ -101,6 +107,7 @@ export class ThreadPoolExecutor extends Executor {
     if (wait) { for (const thread of this.#threads) await thread.join(); }
   }
 
+  /** For {@link Executor.map}. */
   protected override submitChunk(fn: (...args: unknown[]) => unknown, chunk: unknown[][]): Future<unknown[]> {
     return this.#submit(async () => {
       const results: unknown[] = [];

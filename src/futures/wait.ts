@@ -21,9 +21,6 @@ export interface FuturesWaitOptions extends WaitOptions {
   returnWhen?: ReturnWhen | undefined;
 }
 
-// deno-lint-ignore no-explicit-any -- futures of anything
-type AnyFuture = Future<any>;
-
 /**
  * Waits for futures.
  *
@@ -49,7 +46,7 @@ type AnyFuture = Future<any>;
  * assert.ok(done.size >= 1);
  * ```
  */
-export async function wait<F extends AnyFuture>(
+export async function wait<F extends Future>(
   futures: Iterable<F>,
   options: FuturesWaitOptions = {},
 ): Promise<{ done: Set<F>; notDone: Set<F> }> {
@@ -84,19 +81,12 @@ export async function wait<F extends AnyFuture>(
 }
 
 /**
- * What {@link asCompleted} gives. TypeScript takes what an `AsyncIterable` of promises yields for their results; this
- * one says that it yields the futures themselves.
+ * A future as {@link asCompleted} yields it. It is the future itself; but TypeScript would take a thenable that comes out
+ * of `for await` for its result, so that its type hides `then`. Ask it by `result()`.
  *
- * @typeParam F The futures.
+ * @typeParam F The future.
  */
-export interface FutureIterator<F> {
-  /** The next future that has ended. */
-  next(): Promise<IteratorResult<F, undefined>>;
-  /** Ends it; the futures go on. */
-  return(): Promise<IteratorResult<F, undefined>>;
-  /** Itself. */
-  [Symbol.asyncIterator](): FutureIterator<F>;
-}
+export type Completed<F> = F & { readonly then: never };
 
 /**
  * Yields futures as they end.
@@ -125,15 +115,15 @@ export interface FutureIterator<F> {
  * assert.equal(sum, 14);
  * ```
  */
-export function asCompleted<F extends AnyFuture>(
+export function asCompleted<F extends Future>(
   futures: Iterable<F>,
   options?: WaitOptions,
-): FutureIterator<F> {
+): AsyncIterableIterator<Completed<F>> {
   return new AsCompleted(distinct(futures), waitMs(options), options?.signal);
 }
 
 /** Not a generator: what one yields is awaited, so that it would yield the results. */
-class AsCompleted<F extends AnyFuture> implements FutureIterator<F> {
+class AsCompleted<F extends Future> implements AsyncIterableIterator<Completed<F>, undefined> {
   readonly #all: number;
   readonly #ms: number;
   readonly #end: number;
@@ -154,12 +144,12 @@ class AsCompleted<F extends AnyFuture> implements FutureIterator<F> {
     }
   }
 
-  async next(): Promise<IteratorResult<F, undefined>> {
+  async next(): Promise<IteratorResult<Completed<F>, undefined>> {
     for (;;) {
       const future = this.#ended.shift();
       if (future !== undefined) {
         this.#left--;
-        return { done: false, value: future };
+        return { done: false, value: future as Completed<F> };
       }
       if (this.#left === 0) return { done: true, value: undefined };
       try {
@@ -173,7 +163,7 @@ class AsCompleted<F extends AnyFuture> implements FutureIterator<F> {
     }
   }
 
-  return(): Promise<IteratorResult<F, undefined>> {
+  return(): Promise<IteratorResult<Completed<F>, undefined>> {
     this.#close();
     return Promise.resolve({ done: true, value: undefined });
   }
@@ -196,7 +186,7 @@ class AsCompleted<F extends AnyFuture> implements FutureIterator<F> {
   }
 }
 
-function distinct<F extends AnyFuture>(futures: Iterable<F>): Set<F> {
+function distinct<F extends Future>(futures: Iterable<F>): Set<F> {
   const all = new Set(futures);
   for (const future of all) {
     if (!(future instanceof Future)) {

@@ -35,6 +35,12 @@ export interface SendOptions {
  * - Once every process that held the other end has closed it or ended, `recv` throws {@link EOFError} when
  *   everything sent was received, and `send` throws {@link BrokenPipeError}. A copy of the other end that this
  *   process only handed on does not hold that up (in Python it does).
+ * - It travels: as an argument, on a queue, over a connection, nested in anything. What was handed on is the same end
+ *   there; the copy here may be used on, which makes it hold the end, or closed at once.
+ * - Over a socket it travels as well. The socket stays in the process that accepted or opened it, which from then on
+ *   carries the messages in the background: whoever has the connection depends on that process, which must live and
+ *   let its event loop turn. When it ends, the connection ends, on both sides. In Python the system gives each process
+ *   a copy of the socket.
  *
  * Python: {@link https://docs.python.org/3/library/multiprocessing.html#multiprocessing.connection.Connection | multiprocessing.connection.Connection}.
  *
@@ -97,7 +103,8 @@ export class Connection<T = unknown> implements AsyncIterable<T>, Disposable {
    *
    * @param obj What to send.
    * @param options `transfer`.
-   * @throws {RuntimeError} In a `"spawn"` child, which shares no memory with the pipe.
+   * @throws {RuntimeError} In a `"spawn"` child, which shares no memory with the pipe; over a socket in the process that
+   * has the socket.
    */
   sendSync(obj: T, options?: SendOptions): void {
     this.#check("send", "write");
@@ -138,7 +145,8 @@ export class Connection<T = unknown> implements AsyncIterable<T>, Disposable {
    *
    * @param options How long to wait; for ever when left out.
    * @returns The object.
-   * @throws {RuntimeError} In a `"spawn"` child, which shares no memory with the pipe.
+   * @throws {RuntimeError} In a `"spawn"` child, which shares no memory with the pipe; over a socket in the process that
+   * has the socket.
    */
   recvSync(options?: WaitOptions): T {
     this.#check("receive", "read");
@@ -312,9 +320,9 @@ export class Connection<T = unknown> implements AsyncIterable<T>, Disposable {
   }
 
   #sent(result: PutResult): void {
-    if (result !== "done") {
-      throw new BrokenPipeError("Cannot send: every process that held the other end is gone");
-    }
+    if (result === "done") return;
+    if (this.#closed) throw closedHere("send");
+    throw new BrokenPipeError("Cannot send: every process that held the other end is gone");
   }
 
   #received(taken: Taken, ms: number): T {

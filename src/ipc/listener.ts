@@ -93,6 +93,8 @@ interface Accept {
  *   `handshakeTimeout`. A client that is wrong, slow or silent is sent away, and `accept` never sees it.
  * - The connections carry plain data only, as values that are checked as they arrive. Handles and functions are
  *   refused on both sides: nothing a client sends makes code run here. There is no encryption.
+ * - A connection may be handed on to another process, such as one of several that serve clients; it stays open as long
+ *   as somebody there has it. See {@link Connection}.
  * - A listener keeps the program up only while `accept` is awaited.
  *
  * ```
@@ -115,6 +117,23 @@ interface Accept {
  * using server = await accepted;
  * await client.send({ hello: "there" });
  * assert.deepEqual(await server.recv(), { hello: "there" });
+ * ```
+ *
+ * @example A child serves the client
+ * ```ts
+ * import { Client, Listener, Process } from "@multiprocessing/deno";
+ * import { echo } from "examples/targets.ts";
+ * import assert from "node:assert/strict";
+ *
+ * using listener = new Listener();
+ * using client = await Client<string>(listener.address);
+ * using server = await listener.accept<string>();
+ * await using child = new Process({ target: echo, args: [server] });
+ * child.start();
+ * await client.send("hello");
+ * assert.equal(await client.recv(), "hello");
+ * client.close();
+ * await child.join();
  * ```
  */
 export class Listener implements Disposable, AsyncDisposable {

@@ -23,16 +23,22 @@ import {
   RemoteCore,
   unpackCore,
 } from "../transport/remote.ts";
-import { HELLO, WELCOME } from "./_messages.ts";
+import { giveToWorker } from "../process/hub.ts";
+import { HELLO, newNumber, WELCOME } from "./_messages.ts";
 
 /** Leads to the server of one manager. */
 export interface Door {
   /** Opens the line that has this number. */
   open(line: number): Connection | Promise<Connection>;
+  /** The server has answered on a line that was opened here. */
+  answered?(): void;
 }
 
-/** What the server finds at its door: the number of a line, and its end of the pipe. */
+/** A line that is open: its number, and one end of its pipe. The server finds the other end at its door. */
 export type Arrival = [line: number, connection: Connection];
+
+/** The message by which the server gets its end of a line that was laid for it. */
+export const LINE = "managerLine";
 
 interface DoorCore extends Door, Exportable {}
 
@@ -40,6 +46,10 @@ class SharedDoor implements DoorCore {
   readonly queue: Queue<Arrival>;
   /** The agent of the server. */
   readonly server: number;
+  /** The process that has got a line last; all that starts it is packed in one go. */
+  #laidFor = 0;
+  /** Lines that were opened and not answered yet. */
+  #waiting = 0;
   #unwatch: (() => void) | undefined;
 
   constructor(queue: Queue<Arrival>, server: number) {
@@ -48,14 +58,41 @@ class SharedDoor implements DoorCore {
   }
 
   open(line: number): Connection {
+    this.#waiting++;
     this.#watch();
     const [mine, theirs] = Pipe();
     try {
-      this.queue.putSync([line, theirs]);
+      if (!this.#give([line, theirs])) this.queue.putSync([line, theirs]);
     } finally {
       theirs.close();
     }
     return mine;
+  }
+
+  answered(): void {
+    if (--this.#waiting === 0) this.#rest();
+  }
+
+  /** A line for a process that is about to start, if it can have one already. */
+  lay(destination: number): Arrival | undefined {
+    if (destination === 0 || destination === this.#laidFor) return undefined;
+    const [mine, theirs] = Pipe();
+    const line = newNumber();
+    const given = this.#give([line, theirs]);
+    theirs.close();
+    if (!given) {
+      mine.close();
+      return undefined;
+    }
+    this.#laidFor = destination;
+    return [line, mine];
+  }
+
+  // What goes through the queue needs a turn of the program's main event loop, and whoever starts many processes in a
+  // row gives it none: so the main thread gives the server its end itself.
+  #give(arrival: Arrival): boolean {
+    const { isHub, directory } = thisAgent();
+    return isHub && directory.alive(this.server) && giveToWorker(this.server, LINE, arrival);
   }
 
   invoke(_method: string, args: readonly unknown[], _caller: Caller): Connection {
@@ -71,12 +108,16 @@ class SharedDoor implements DoorCore {
     const { directory } = thisAgent();
     const look = () => {
       if (directory.alive(this.server)) return;
-      this.#unwatch?.();
-      this.#unwatch = undefined;
+      this.#rest();
       this.queue.shutdown({ immediate: true });
     };
     this.#unwatch ??= thisAgent().onDeath(look);
     look();
+  }
+
+  #rest(): void {
+    this.#unwatch?.();
+    this.#unwatch = undefined;
   }
 }
 
@@ -101,6 +142,15 @@ export class PipeDoor implements Door {
 
   open(line: number): Connection | Promise<Connection> {
     return this.#core.open(line);
+  }
+
+  answered(): void {
+    this.#core.answered?.();
+  }
+
+  /** See {@link SharedDoor.lay}. */
+  lay(destination: number): Arrival | undefined {
+    return this.#core instanceof SharedDoor ? this.#core.lay(destination) : undefined;
   }
 
   static {

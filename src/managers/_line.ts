@@ -17,7 +17,7 @@ import { thisTask } from "../platform/task.ts";
 import { onBehalf } from "../transport/agent.ts";
 import { decode, encode } from "../transport/codec.ts";
 import { type Lane, NOTHING, SharedLane, type Taken } from "../transport/lane.ts";
-import type { Door } from "./_door.ts";
+import type { Arrival, Door } from "./_door.ts";
 import {
   ANSWER,
   CANCEL,
@@ -112,14 +112,17 @@ export class ClientLine implements Line {
   #loans = 0;
   readonly #pending = new Map<number, Pending>();
   #pumping = false;
+  /** Whether the server is known to have this line. */
+  #met: boolean;
   #why: string | undefined;
 
-  /** Opens a line. `opened`: one that is open already, and its number. */
-  constructor(manager: number, door: Door | undefined, opened?: [connection: Connection, number: number]) {
+  /** Opens a line. `opened`: one that is open already. */
+  constructor(manager: number, door: Door | undefined, opened?: Arrival) {
     this.manager = manager;
-    this.number = opened?.[1] ?? newNumber();
+    this.number = opened?.[0] ?? newNumber();
     this.door = door;
-    if (opened !== undefined) this.#connected(opened[0]);
+    this.#met = opened !== undefined;
+    if (opened !== undefined) this.#connected(opened[1]);
     else if (door !== undefined) this.#open(door);
     else this.#why = "this process has no connection to its manager; connect() to it first";
   }
@@ -163,7 +166,7 @@ export class ClientLine implements Line {
 
   request(object: number, method: string, args: readonly unknown[], signal?: AbortSignal): Promise<unknown> {
     if (signal?.aborted) return Promise.reject(signal.reason);
-    const what = `call ${method}()`;
+    const what = `call ${method.replace("#", "")}()`;
     if (this.#why !== undefined) return Promise.reject(this.#gone(what));
     const { promise, resolve, reject } = Promise.withResolvers<unknown>();
     const number = this.#send([REQUEST, object, method, args]);
@@ -200,14 +203,15 @@ export class ClientLine implements Line {
     return new EOFError(`Cannot ${what}: ${this.#why}`);
   }
 
-  async #lost(): Promise<void> {
+  /** The server is gone. */
+  async lost(): Promise<void> {
     this.end(await this.explain?.() ?? "the manager has ended, or has closed the connection");
   }
 
   #open(door: Door): void {
     const failed = (error: unknown) =>
       error instanceof ShutDown
-        ? this.#lost()
+        ? this.lost()
         : this.end(`the manager cannot be reached: ${messageOf(error)}`);
     try {
       const opened = door.open(this.number);
@@ -261,7 +265,7 @@ export class ClientLine implements Line {
   #put(message: ToServer, creates?: number): void {
     const put = within(this.manager, () => this.#outgoing!.put(message, {}, Infinity, quiet));
     put.then((result) => {
-      if (result !== "done") this.#lost();
+      if (result !== "done") this.lost();
     }, (error) => {
       if (!(error instanceof PicklingError)) return this.end(`the connection broke: ${messageOf(error)}`);
       const why = named(error, 4, "args");
@@ -285,7 +289,7 @@ export class ClientLine implements Line {
         }
         if (taken instanceof Promise) taken = await taken;
         if (typeof taken === "symbol") {
-          this.#lost();
+          this.lost();
           break;
         }
         this.#settle(taken as FromServer);
@@ -297,6 +301,8 @@ export class ClientLine implements Line {
   }
 
   #settle(message: FromServer): void {
+    if (!this.#met) this.door?.answered?.();
+    this.#met = true;
     if (message[0] === ANSWER) {
       const [, number, value, receipt] = message;
       if (receipt) this.#tell(RECEIPT, number);
@@ -346,11 +352,12 @@ export function hostLine(manager: number, line: Line | undefined): void {
   else hosted.set(manager, line);
 }
 
-/** The line to a manager; by `door`, if there is none yet, or it has ended. */
-export function lineTo(manager: number, door: Door | undefined): Line {
+/** The line to a manager; by `door`, or as it was `laid`, if there is none yet, or it has ended. */
+export function lineTo(manager: number, door: Door | undefined, laid: Arrival | undefined): Line {
   const known = hosted.get(manager) ?? lines.get(manager)?.deref();
   if (known !== undefined && (door === undefined || !(known instanceof ClientLine && known.ended))) {
+    laid?.[1].close();
     return known;
   }
-  return useLine(new ClientLine(manager, door));
+  return useLine(new ClientLine(manager, door, laid));
 }

@@ -2,9 +2,10 @@
  * What the process of a manager runs: the server, until its creator tells it to stop, or is gone.
  *
  * ```
- * creator ─ control ─▶ server   order and door
+ * creator                server
  *         ◀─ control ─          MOVED error key: a callable is not where it was looked for ── its address ─▶
  *         ◀─ control ─          READY address, or FAILED error
+ *         ─ control ─▶          the door, for proxies that objects here pass on
  *         ─ control ─▶          STOP
  * ```
  */
@@ -13,10 +14,13 @@ import { BrokenPipeError, EOFError } from "../base/errors.ts";
 import type { Connection } from "../ipc/connection.ts";
 import { type Address as SocketPlace, Listener } from "../ipc/listener.ts";
 import type { Queue } from "../ipc/queue.ts";
+import type { PackedValue } from "../process/hub.ts";
 import type { Address, Callable } from "../process/target.ts";
 import { findExport } from "../team/whereabouts.ts";
+import { decode } from "../transport/codec.ts";
+import { onMessage } from "../transport/hub_line.ts";
 import { admitStrangers } from "../transport/registry.ts";
-import type { Arrival, Door } from "./_door.ts";
+import { type Arrival, type Door, LINE } from "./_door.ts";
 import { Server } from "./_server.ts";
 import type { Exposure } from "./_servants.ts";
 import { makerOf, SYNC_TYPES, type Type } from "./_types.ts";
@@ -45,23 +49,26 @@ export interface ServeOrder {
   /** Called first. */
   readonly initializer?: { readonly callable: Address; readonly args: readonly unknown[] } | undefined;
   readonly queue: Queue<Arrival>;
-  readonly door: Door;
 }
 
+/** Lines that were laid before there was a server. */
+const laid: Arrival[] = [];
+let take = (arrival: Arrival): void => void laid.push(arrival);
+
+onMessage(LINE, ({ bytes, attachments }: PackedValue) => take(decode(bytes, attachments) as Arrival));
+
 /** Serves a manager. */
-export async function serve(control: Connection): Promise<void> {
+export async function serve(control: Connection, order: ServeOrder): Promise<void> {
   admitStrangers();
   let listener: Listener | undefined;
   let server: Server;
-  let order: ServeOrder;
   try {
-    order = await control.recv() as ServeOrder;
     const { initializer, listen } = order;
     if (initializer !== undefined) {
       const initialize = await find("", initializer.callable, control);
       await initialize(...initializer.args);
     }
-    server = new Server(order.manager, await typesOf(order, control), order.door);
+    server = new Server(order.manager, await typesOf(order, control));
     if (listen !== undefined) listener = new Listener(listen);
     await control.send([READY, listener?.address]);
   } catch (error) {
@@ -69,17 +76,21 @@ export async function serve(control: Connection): Promise<void> {
     if (!abandoned) await control.send([FAILED, error]);
     return;
   }
+  take = ([line, connection]) => server.serve(line, connection);
+  laid.splice(0).forEach(take);
   const accepting = listener && acceptLines(listener, server);
-  const door = serveDoor(order.queue, server);
+  const arriving = serveDoor(order.queue, server);
   try {
-    await control.recv();
+    server.local.door = await control.recv() as Door;
+    await control.recv(); // STOP
   } catch (error) {
     if (!(error instanceof EOFError)) throw error; // otherwise the creator is gone
   }
   listener?.close();
   order.queue.shutdown({ immediate: true });
+  take = ([, connection]) => connection.close();
   server.stop("the manager was shut down");
-  await Promise.all([accepting, door]);
+  await Promise.all([accepting, arriving]);
 }
 
 async function serveDoor(queue: Queue<Arrival>, server: Server): Promise<void> {

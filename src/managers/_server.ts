@@ -57,10 +57,10 @@ export class Server implements Host {
   /** Where loans are noted that are made for one session. */
   #notes: Set<number> | undefined;
 
-  constructor(manager: number, types: ReadonlyMap<string, Type>, door: Door | undefined) {
+  constructor(manager: number, types: ReadonlyMap<string, Type>) {
     this.manager = manager;
     this.#types = types;
-    this.local = new LocalLine(this, door);
+    this.local = new LocalLine(this);
     hostLine(manager, this.local);
   }
 
@@ -218,16 +218,15 @@ function isPromise(value: unknown): value is Promise<unknown> {
 class LocalLine implements Line {
   readonly manager: number;
   readonly number = SERVER;
-  readonly door: Door | undefined;
+  door: Door | undefined;
   readonly #server: Server;
   readonly #objects = new Map<number, Shared>();
   #lastObject = 0;
   #lastLoan = 0;
 
-  constructor(server: Server, door: Door | undefined) {
+  constructor(server: Server) {
     this.manager = server.manager;
     this.#server = server;
-    this.door = door;
   }
 
   /** Gives an object a number. */

@@ -54,6 +54,9 @@ export interface Host {
 /** After so many messages that came one upon the other the event loop has its turn, and so have other sessions. */
 const BURST = 64;
 
+/** What a lock or a queue can do at once is done within so many microtasks. */
+const MICROTASKS = 8;
+
 /** The server's waits for messages keep nothing up: that it serves does. */
 const quiet = new AbortController().signal;
 onBehalf.add(quiet);
@@ -150,7 +153,11 @@ export class Session {
       for (let messages = 1; !this.#ended; messages++) {
         if (messages % BURST === 0) await nextTurn();
         let taken: Taken = incoming instanceof SharedLane ? incoming.takeNow() : NOTHING;
-        if (taken === NOTHING) taken = incoming.take(Infinity, quiet);
+        if (taken === NOTHING) {
+          // What is being done first: to look for the next message takes a moment.
+          for (let i = 0; i < MICROTASKS && this.#running.size > 0; i++) await null;
+          taken = incoming.take(Infinity, quiet);
+        }
         if (taken instanceof Promise) taken = await taken;
         if (typeof taken === "symbol") break;
         this.#receive(taken);
@@ -271,8 +278,29 @@ export class Session {
   }
 }
 
+/** Whether something is a message to a server, with parts of the right kinds: it may come from any program. */
 function isMessage(message: unknown): message is ToServer {
-  return Array.isArray(message) && Number.isSafeInteger(message[0]) && typeof message[1] === "number";
+  if (!Array.isArray(message)) return false;
+  const [number, kind, first, second, third] = message;
+  if (!isNumber(number) || (number === 0) !== (kind === LEND || kind === RETURN)) return false;
+  switch (kind) {
+    case CREATE:
+    case REQUEST:
+      return isNumber(first) && typeof second === "string" && Array.isArray(third);
+    case LEND:
+    case CLAIM:
+      return isNumber(first) && isNumber(second) && isNumber(third);
+    case RETURN:
+      return isNumber(first) && isNumber(second);
+    case REFUSED:
+      return first === undefined || isNumber(first);
+    default:
+      return isNumber(first);
+  }
+}
+
+function isNumber(value: unknown): boolean {
+  return Number.isSafeInteger(value) && (value as number) >= 0;
 }
 
 /** Puts an error's stack where the other side finds it as that of the server. */

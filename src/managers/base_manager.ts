@@ -1,6 +1,6 @@
 /** BaseManager: a process that owns objects, and proxies of them anywhere. */
 
-import { AssertionError, EOFError, PicklingError, ProcessError, ValueError } from "../base/errors.ts";
+import { AssertionError, BrokenPipeError, EOFError, ProcessError, ValueError } from "../base/errors.ts";
 import { waitMs, type WaitOptions } from "../base/options.ts";
 import { authkeyFor } from "../ipc/authkey.ts";
 import { type Connection, Pipe } from "../ipc/connection.ts";
@@ -9,7 +9,7 @@ import { Queue } from "../ipc/queue.ts";
 import { settledWithin } from "../platform/runtime.ts";
 import type { SocketAddress } from "../platform/stream.ts";
 import type { StartMethod } from "../process/hub.ts";
-import { agentOf, Process } from "../process/process.ts";
+import { agentOf, followStarter, Process } from "../process/process.ts";
 import { type Address as Place, type Callable, callingModule, ref } from "../process/target.ts";
 import { methodOf } from "../team/options.ts";
 import { Whereabouts } from "../team/whereabouts.ts";
@@ -37,7 +37,8 @@ export interface ManagerOptions {
 /** What the server's process does first. */
 export interface StartOptions {
   /** An exported function that it calls. */
-  initializer?: Callable | undefined;
+  // deno-lint-ignore no-explicit-any -- what it takes is what `initargs` holds
+  initializer?: ((...args: any[]) => unknown) | undefined;
   /** What it calls that with. */
   initargs?: readonly unknown[] | undefined;
 }
@@ -275,7 +276,7 @@ export class BaseManager implements AsyncDisposable {
     this.#bound = address;
     this.#state = "connected";
     this.#line = useLine(
-      new ClientLine(manager, new AddressDoor(address, this.#authkey, manager), [connection, number]),
+      new ClientLine(manager, new AddressDoor(address, this.#authkey, manager), [number, connection]),
     );
   }
 
@@ -384,36 +385,34 @@ export class BaseManager implements AsyncDisposable {
         types.set(typeid, { kind: kindOf(Proxy)!, callable: address, exposed, methodToTypeid });
       }
     }
-    const first = initializer && { callable: where("", initializer, site), args: initargs ?? [] };
-
     const [control, theirs] = Pipe();
+    const order: ServeOrder = {
+      manager: newNumber(),
+      types,
+      listen: listening || this.#address !== undefined
+        ? { address: this.#address, authkey: this.#authkey }
+        : undefined,
+      initializer: initializer && { callable: where("", initializer, site), args: initargs ?? [] },
+      queue: new Queue<Arrival>(),
+    };
     const ServerProcess = this.#method === "spawn" ? SpawnServer : WorkerServer;
-    const process = new ServerProcess({ target, args: [theirs], daemon: true });
+    const process = new ServerProcess({ target, args: [theirs, order], daemon: false }) as Process;
     process.name = process.name.replace(/^\w+/, this.constructor.name);
+    followStarter(process);
     process.start();
     theirs.close();
-    const queue = new Queue<Arrival>();
-    const door = PipeDoor.of(queue, agentOf(process));
-    const manager = newNumber();
-    const line = useLine(new ClientLine(manager, door));
+    const door = PipeDoor.of(order.queue, agentOf(process));
+    const line = useLine(new ClientLine(order.manager, door));
+    process.sentinel.then(() => order.queue.shutdown({ immediate: true })); // whoever is in there has come too late
     line.explain = () => this.#ready.then(() => fate(process), failed);
     this.#state = "started";
     this.#process = process;
     this.#control = control;
     this.#line = line;
-    this.#ready = this.#prepare(control, process, wheres, {
-      manager,
-      types,
-      listen: listening || this.#address !== undefined
-        ? { address: this.#address, authkey: this.#authkey }
-        : undefined,
-      initializer: first,
-      queue,
-      door,
-    });
+    this.#ready = this.#prepare(control, process, wheres, door);
     this.#ready.then(async () => {
       await process.sentinel;
-      line.end(fate(process)!);
+      line.lost();
     }, (error) => {
       this.#state = "over";
       line.end(failed(error));
@@ -424,15 +423,14 @@ export class BaseManager implements AsyncDisposable {
     control: Connection,
     process: Process,
     wheres: ReadonlyMap<string, Whereabouts>,
-    order: ServeOrder,
+    door: PipeDoor,
   ): Promise<void> {
     try {
-      await control.send(order);
       for (;;) {
         const [kind, detail, key] = await control.recv() as [kind: string, detail: unknown, key: string];
         if (kind === READY) {
           this.#bound = detail as SocketAddress | undefined;
-          return;
+          return await control.send(door);
         }
         if (kind === FAILED) throw detail;
         if (kind === MOVED) {
@@ -441,17 +439,17 @@ export class BaseManager implements AsyncDisposable {
         }
       }
     } catch (error) {
-      if (error instanceof PicklingError) process.terminate();
-      if (!(error instanceof EOFError)) throw error;
+      if (!(error instanceof EOFError || error instanceof BrokenPipeError)) throw error;
       await settledWithin(process.sentinel, Infinity);
       throw new ProcessError(`Cannot start the manager: ${fate(process)}`);
     }
   }
 
   async #end(process: Process): Promise<void> {
-    const ready = this.#ready.catch(() => {});
-    const isReady = await settledWithin(ready, this.#shutdownMs);
-    this.#line!.end("the manager was shut down");
+    // The server tells everybody, us as well; what we hold there is nobody's until then.
+    const why = "the manager was shut down";
+    const isReady = await settledWithin(this.#ready.catch(() => {}), this.#shutdownMs);
+    this.#line!.explain = () => Promise.resolve(why);
     if (isReady) {
       await this.#control!.send([STOP]).catch(() => {/* it has ended already */});
       await process.join({ timeout: this.#shutdownMs });
@@ -464,6 +462,7 @@ export class BaseManager implements AsyncDisposable {
       process.kill();
       await process.join();
     }
+    this.#line!.end(why);
     this.#control!.close();
   }
 

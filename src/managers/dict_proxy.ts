@@ -58,6 +58,7 @@ export class DictProxy<K = unknown, V = unknown> extends BaseProxy implements As
    * @returns A copy of the value.
    */
   get(key: K): Promise<V | undefined>;
+  /** The same with another `fallback` than `undefined`. */
   get<F>(key: K, fallback: F): Promise<V | F>;
   get(key: K, fallback?: unknown): Promise<unknown> {
     return this.#keyed("get", key, fallback);
@@ -103,6 +104,7 @@ export class DictProxy<K = unknown, V = unknown> extends BaseProxy implements As
    * @throws {RangeError} If the key is not there and no fallback is given.
    */
   pop(key: K): Promise<V>;
+  /** The same with a `fallback` instead of an error. */
   pop<F>(key: K, fallback: F): Promise<V | F>;
   pop(key: K, ...fallback: unknown[]): Promise<unknown> {
     return this.#keyed("pop", key, ...fallback);

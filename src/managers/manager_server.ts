@@ -81,7 +81,8 @@ export class ManagerServer implements Disposable {
   constructor(types: ReadonlyMap<string, Type>, address: Address | undefined, authkey: Uint8Array) {
     this.#listener = new Listener({ address, authkey });
     const manager = newNumber();
-    this.#server = new Server(manager, types, new AddressDoor(this.#listener.address, authkey, manager));
+    this.#server = new Server(manager, types);
+    this.#server.local.door = new AddressDoor(this.#listener.address, authkey, manager);
   }
 
   /** Where it listens: a path, or host and port, with the port it really has. */

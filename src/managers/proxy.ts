@@ -13,7 +13,7 @@ import { arrive, arriving } from "../transport/arriving.ts";
 import { DISCARDED } from "../transport/lane.ts";
 import { type PackContext, travels, type UnpackContext } from "../transport/registry.ts";
 import { Link } from "../transport/remote.ts";
-import type { Door } from "./_door.ts";
+import { type Arrival, type Door, PipeDoor } from "./_door.ts";
 import { goesWithin, type Line, lineTo } from "./_line.ts";
 
 /** What a proxy stands for. */
@@ -219,6 +219,7 @@ interface PackedProxy {
   readonly lender: number;
   readonly loan: number;
   readonly door?: Door;
+  readonly laid?: Arrival;
 }
 
 travels<BaseProxy, PackedProxy>(BaseProxy, {
@@ -231,15 +232,24 @@ travels<BaseProxy, PackedProxy>(BaseProxy, {
     const { manager, number: lender, door } = line;
     const kind = kinds.get(Object.getPrototypeOf(proxy))!;
     const packed = { manager, kind, typeid, lender, loan };
-    return door === undefined || goesWithin(manager) || !inProgram(context) ? packed : { ...packed, door };
+    if (door === undefined || goesWithin(manager) || !inProgram(context)) return packed;
+    const laid = door instanceof PipeDoor ? door.lay(destinationOf(context)) : undefined;
+    if (laid === undefined) return { ...packed, door };
+    context.onRefusal(() => laid[1].close());
+    return { ...packed, door, laid };
   },
-  unpack({ manager, kind, typeid, lender, loan, door }, context: UnpackContext) {
-    const line = lineTo(manager, door);
+  unpack({ manager, kind, typeid, lender, loan, door, laid }, context: UnpackContext) {
+    const line = lineTo(manager, door, laid);
     const proxy = newProxy(proxyClass(kind), { line, object: line.claim(lender, loan), typeid });
     if (context.context === DISCARDED) proxy[Symbol.dispose]();
     return proxy;
   },
 });
+
+/** The process that is started with a message; 0 for any other message. */
+function destinationOf({ wire, context }: PackContext): number {
+  return wire ? 0 : (context as { destination?: number } | undefined)?.destination ?? 0;
+}
 
 /** Whether a message stays in this program, and so may hold what leads to the server. */
 function inProgram({ wire, context }: PackContext): boolean {

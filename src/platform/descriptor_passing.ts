@@ -5,7 +5,7 @@
 
 import { OSError } from "../base/errors.ts";
 import { KernelListener, unixAddress } from "./kernel_listener.ts";
-import { KernelSocket } from "./kernel_socket.ts";
+import type { KernelSocket } from "./kernel_socket.ts";
 import { errno, type Io, io, type Passing, passing, systemError } from "./libc.ts";
 
 const AF_UNIX = 1;

@@ -93,7 +93,7 @@ export class KernelListener {
 
   /** Whether there is a connection that nobody has accepted yet. */
   get pending(): boolean {
-    return this.#functions.poll(new Int32Array([this.#fd, POLLIN]), 1n, 0) > 0;
+    return this.#io.poll(new Int32Array([this.#fd, POLLIN]), 1n, 0) > 0;
   }
 
   /** Settles when there may be such a connection. Rejects once the listener is closed. */
@@ -125,7 +125,6 @@ export class KernelListener {
   async close(): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;
-    this.#io.shutdown(this.#fd, 2); // whoever comes from now on is refused
     this.#ring();
     this.#stir?.();
     if (this.#path !== undefined) removeSocketFile(this.#path);

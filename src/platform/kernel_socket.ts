@@ -67,11 +67,14 @@ export class KernelSocket {
   /** The descriptor. */
   readonly fd: number;
   readonly #io: Io = io.hold();
+  /** A `struct pollfd`. */
+  readonly #polled: Int32Array<ArrayBuffer>;
   #receiveMs = 0;
   #sendMs = 0;
 
   constructor(fd: number) {
     this.fd = fd;
+    this.#polled = new Int32Array([fd, 0]);
   }
 
   /** The address of this end. */
@@ -126,6 +129,12 @@ export class KernelSocket {
     const seconds = Math.floor(micros / 1e6);
     const timeval = new BigInt64Array([BigInt(seconds), BigInt(micros - seconds * 1e6)]);
     this.#io.setsockopt(this.fd, SOL_SOCKET, option, timeval, timeval.byteLength);
+  }
+
+  /** Blocks until there is something to receive, at most `ms`, which the kernel here counts exactly; whether there is. */
+  wait(ms: number): boolean {
+    this.#polled[1] = TO_RECEIVE;
+    return this.#io.poll(this.#polled, 1n, ms) > 0;
   }
 
   /** Settles when the socket is ready, or after `ms` or some time less. It may be closed meanwhile. */

@@ -22,6 +22,9 @@ const EPOLLIN = 1;
 const EPOLLEXCLUSIVE = 1 << 28;
 const ON = new Int32Array([1]);
 
+/** A thread that waits for a worker which was ended goes on for so long. */
+const LONGEST_WAIT_MS = 10_000;
+
 /** No connection has come. */
 export const NOBODY = -1;
 
@@ -74,9 +77,10 @@ export class SharedListener {
     this.#functions.epoll_wait(this.epoll, this.#events, 1, ms);
   }
 
-  /** Settles when there may be a connection, or after `ms`; for ever when negative. */
+  /** Settles when there may be a connection, or after `ms` or some time less. */
   async knock(ms: number): Promise<void> {
-    await this.#functions.epollWaitAside(this.epoll, new Int32Array(4), 1, ms);
+    const mostMs = Math.ceil(Math.min(ms, LONGEST_WAIT_MS));
+    await this.#functions.epollWaitAside(this.epoll, new Int32Array(4), 1, mostMs);
   }
 
   /** Ends a connection: the client sees the end of the stream. */

@@ -1,10 +1,18 @@
 /** What a child does with its order, whichever way it was started. */
 
-import { printError, writeStderr } from "../platform/runtime.ts";
+import { printError, settledWithin, writeStderr } from "../platform/runtime.ts";
 import { decode } from "../transport/codec.ts";
 import { type Line, onMessage } from "../transport/hub_line.ts";
 import type { Order } from "./hub.ts";
-import { activeChildren, currentProcess, enact, Process, whileImporting } from "./process.ts";
+import {
+  activeChildren,
+  currentProcess,
+  enact,
+  endsWithStarter,
+  Process,
+  whileImporting,
+  workDone,
+} from "./process.ts";
 import { type Address, lookUp } from "./target.ts";
 
 /**
@@ -35,7 +43,10 @@ export async function obey(order: Order, line: Line, context?: unknown): Promise
     return 1;
   } finally {
     // Daemons go with the code that started them; what else is going on here (timers, other children) ends first.
-    for (const child of activeChildren()) if (child.daemon) child.terminate();
+    await workDone();
+    const leaving = activeChildren().filter(endsWithStarter);
+    for (const child of leaving) child.terminate();
+    for (const child of leaving) if (!child.daemon) await settledWithin(child.sentinel, Infinity);
   }
 }
 

@@ -79,6 +79,8 @@ interface Child {
   readonly starter: number;
   readonly daemon: boolean;
   readonly line: Line;
+  /** Whether it shares memory with us. */
+  readonly worker: boolean;
   /** The code it was asked to end with. */
   sentence: number;
   stop(code: number): void;
@@ -198,6 +200,7 @@ function runWorker(order: Order, starter: number, transfer: Transferable[]): voi
     starter,
     daemon: identity.daemon,
     line,
+    worker: true,
     sentence: 0,
     stop: (code) => thread.stop(code),
   });
@@ -221,6 +224,7 @@ function runSpawn(order: Order, starter: number, link: Link): void {
     starter,
     daemon: identity.daemon,
     line,
+    worker: false,
     sentence: 0,
     stop: (code) => process.signal(code === SIGKILL ? "SIGKILL" : "SIGTERM"),
   });
@@ -365,6 +369,15 @@ onMessage("unresolved", (message: { kind: string; which: number; final: boolean 
   if (starter === thisAgent().id) dispatch(question, from);
   else if (starter !== undefined) children.get(starter)?.line.post(question);
 });
+
+/** Gives a value to a worker child at once, even while our own event loop has no turn. Says whether it is one. */
+export function giveToWorker(agent: number, kind: string, value: unknown): boolean {
+  const child = children.get(agent);
+  if (child === undefined || !child.worker) return false;
+  const { bytes, attachments, transfer } = encode(value, { context: { destination: agent } });
+  child.line.post({ kind, bytes: bytes.slice(), attachments } as { kind: string }, transfer);
+  return true;
+}
 
 /** Tells a child where its target is. */
 export function answerAddress(agent: number, address: Address | undefined): void {

@@ -71,6 +71,18 @@ export interface ProcessOptions<A extends unknown[] = unknown[]> {
 
 /** The agent of a child that was started; for rooms above that watch whether it lives. */
 export let agentOf: (process: Process) => number;
+/** Has a process that was not started yet end with its starter as a daemon does, though it is none. */
+export let followStarter: (process: Process) => void;
+/** Whether its starter ends it at its own end, instead of waiting for it. */
+export let endsWithStarter: (process: Process) => boolean;
+
+/** Work of this process that others do for it. It ends before those are ended who end with their starter. */
+export const unfinishedWork: Set<() => Promise<void>> = new Set();
+
+/** Settles when that work is done. */
+export async function workDone(): Promise<void> {
+  for (const done of unfinishedWork) await done();
+}
 
 /** How a {@link Process} object is made that stands for a process which exists already. */
 export interface Existing {
@@ -126,6 +138,7 @@ export class Process<A extends unknown[] = unknown[]> implements AsyncDisposable
   readonly #numbers: readonly number[];
   #name: string;
   #daemon: boolean;
+  #follows = false;
   #authkey: Uint8Array;
   /** `existing`: made by somebody else, as this process itself and its parent are. */
   #state: "initial" | "running" | "ended" | "closed" | "existing";
@@ -544,7 +557,7 @@ export class Process<A extends unknown[] = unknown[]> implements AsyncDisposable
     const me = thisAgent();
     running.add(this as unknown as Process);
     // On the main thread the end of the program waits for its children; elsewhere the event loop has to.
-    const holds = !me.isHub && !this.#daemon;
+    const holds = !me.isHub && !this.#daemon && !this.#follows;
     if (holds) keepAlive.hold();
     return new Promise((resolve) => {
       const forget = me.onDeath(() => {
@@ -600,6 +613,8 @@ export class Process<A extends unknown[] = unknown[]> implements AsyncDisposable
 
   static {
     agentOf = (process) => process.#agent;
+    followStarter = (process) => process.#follows = true;
+    endsWithStarter = (process) => process.#daemon || process.#follows;
   }
 }
 

@@ -32,8 +32,8 @@ import {
 
 /** What the attendants are for. */
 export interface AttendanceOptions {
-  /** Gives a worker, waiting until there is one. */
-  take(): Promise<Member>;
+  /** Gives a worker, waiting until there is one, or until nobody wants it any more. */
+  take(needless: AbortSignal): Promise<Member>;
   /** Calls a worker. */
   call: Call;
   /** What is being served, for whoever wants to end it. */
@@ -61,7 +61,7 @@ interface Attendant {
   failedFor: Address | undefined;
 }
 
-/** So many are sent ahead of need. */
+/** So many are sent as soon as somebody wants one; beyond those the {@link Team} is patient. */
 const EAGER = 8;
 
 /** One run of a server whose workers accept for themselves. */
@@ -75,6 +75,7 @@ export class Attendance {
   #failed = false;
   /** One has died before it served anybody: none is sent ahead of need. */
   #wary = false;
+  #hiring = false;
   #stir: (() => void) | undefined;
   #knocking: Promise<void> | undefined;
 
@@ -95,8 +96,8 @@ export class Attendance {
       this.#stir?.();
     });
     while (!this.#stopping && !this.#failed) {
-      if (this.#lacks()) await this.#send();
-      else await this.#change();
+      if (!this.#hiring) this.#hire();
+      await this.#change();
     }
     Atomics.store(this.#board, STOP, 1);
     this.#loan.ring();
@@ -121,36 +122,50 @@ export class Attendance {
     return waiting;
   }
 
-  /** Whether another attendant is needed. */
-  #lacks(): boolean {
-    const { size } = this.#attendants;
-    if (size >= this.#options.max) return false;
-    const ahead = this.#wary || size >= EAGER ? 0 : this.#options.warm;
-    const waiting = this.#waiting;
-    return waiting < ahead || waiting === 0 && this.#listener.pending;
+  /** Whether somebody stands at the door, and nobody is there to let him in. */
+  get #crowded(): boolean {
+    return this.#waiting === 0 && this.#listener.pending;
   }
 
   /** Settles when it is time to look again. */
   #change(): Promise<void> {
     return new Promise((resolve) => {
       this.#stir = resolve;
-      if (this.#attendants.size < this.#options.max && this.#waiting === 0) {
-        this.#knocking ??= this.#listener.knock().finally(() => this.#knocking = undefined);
-        this.#knocking.then(resolve, resolve);
-      }
+      if (this.#hiring || this.#waiting > 0 || this.#attendants.size >= this.#options.max) return;
+      this.#knocking ??= this.#listener.knock().finally(() => this.#knocking = undefined);
+      this.#knocking.then(resolve, resolve);
     });
   }
 
-  async #send(): Promise<void> {
+  /** Sends as many attendants as are needed, one at a time or, when there are many already, twice as many. */
+  async #hire(): Promise<void> {
+    const { max, warm } = this.#options;
+    const { size } = this.#attendants;
+    const few = size < EAGER;
+    const ahead = few && !this.#wary && this.#waiting < warm;
+    if (size >= max || !ahead && !this.#crowded) return;
+    this.#hiring = true;
+    const needless = new AbortController();
+    const count = few ? 1 : Math.min(size, max - size);
+    await Promise.all(Array.from({ length: count }, () => this.#send(needless, ahead)));
+    this.#hiring = false;
+    this.#stir?.();
+  }
+
+  async #send(needless: AbortController, ahead: boolean): Promise<void> {
     let member: Member;
     try {
-      member = await this.#options.take();
+      member = await this.#options.take(needless.signal);
     } catch {
       // The server goes on accepting for itself, and so tells each client's connection what the matter is.
-      this.#failed = true;
+      if (!needless.signal.aborted) this.#failed = true;
       return;
     }
-    if (this.#stopping) return member.release();
+    if (this.#stopping || !ahead && !this.#listener.pending) {
+      member.release();
+      needless.abort();
+      return;
+    }
     const seat = words(SEAT_WORDS);
     const left = this.#employ(member, seat);
     this.#attendants.set(member, { member, seat, left, failedFor: undefined });

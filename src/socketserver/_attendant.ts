@@ -1,9 +1,10 @@
 /** What an attendant does: accepts connections and serves them, one after the other, until it is told to leave. */
 
 import { KernelSocket } from "../platform/kernel_socket.ts";
-import { afterMs, nextTurn } from "../platform/runtime.ts";
+import { afterMs } from "../platform/runtime.ts";
 import { NOBODY, SharedListener } from "../platform/shared_listener.ts";
 import type { Address } from "../socket/endpoint.ts";
+import { serversDoze } from "../socket/kernel_endpoint.ts";
 import { thisAgent } from "../transport/agent.ts";
 import {
   ACTIVITY,
@@ -89,7 +90,8 @@ async function nextConnection(
   board: Words,
   seat: Words,
 ): Promise<boolean> {
-  for (let slices = 0;;) {
+  let leaveMs = performance.now() + idleMs;
+  for (let slices = 0;; slices++) {
     // After the state was set: either we see this, or the server sees us wait.
     if (Atomics.load(board, STOP) !== 0) {
       Atomics.sub(board, IDLE, 1);
@@ -104,20 +106,20 @@ async function nextConnection(
         return true;
       }
     } catch {
-      await afterMs(RETRY_MS); // the client has gone, there is no room for it, or the socket was closed
+      await afterMs(RETRY_MS); // the client has gone already, or there is no room for it
       continue;
     }
     thisAgent().checkSentence();
-    if (slices++ < SLICES) {
+    const turn = serversDoze.turn();
+    if (turn !== undefined) await turn;
+    if (slices < SLICES) {
       listener.wait(SLICE_MS);
-      await nextTurn();
       continue;
     }
-    const sinceMs = performance.now();
-    await listener.knock(idleMs === Infinity ? -1 : Math.ceil(idleMs));
-    const waited = performance.now() - sinceMs;
-    if (waited >= idleMs && mayLeave(board, warm)) return false;
-    slices = 0;
+    await listener.knock(Math.max(0, leaveMs - performance.now()));
+    if (performance.now() < leaveMs) continue;
+    if (mayLeave(board, warm)) return false;
+    leaveMs = performance.now() + Math.max(idleMs, RETRY_MS);
   }
 }
 

@@ -200,7 +200,7 @@ export class HandlerTeam {
     const { max, warm, recycle, workerIdleMs, onLeft } = this.#options;
     this.#inputOver = false;
     this.#attendance = new Attendance(listener, {
-      take: () => this.#take(),
+      take: (needless) => this.#take(needless),
       call: this.#call,
       underway: this.#underway,
       max,
@@ -263,11 +263,12 @@ export class HandlerTeam {
     socket?.sendto(data, to).catch(unsent);
   }
 
-  async #take(): Promise<Member> {
+  async #take(needless?: AbortSignal): Promise<Member> {
+    const { signal } = this.#cutting;
     for (;;) {
       if (this.#unreachable !== undefined) throw this.#unreachable;
       try {
-        return await this.#team.take({ signal: this.#cutting.signal });
+        return await this.#team.take({ signal: needless ? AbortSignal.any([signal, needless]) : signal });
       } catch (error) {
         if (!(error instanceof PicklingError)) throw error;
         const { code, module } = error as { code?: unknown; module?: unknown };

@@ -490,12 +490,20 @@ export class BaseServer<R = any, A = any> implements AsyncDisposable {
     return "here";
   }
 
-  /** Whether its connections move to whoever serves them. */
+  /**
+   * Whether its connections move to whoever serves them.
+   *
+   * @internal
+   */
   protected get moves(): Movability {
     return "no";
   }
 
-  /** The listening socket whose connections others can accept, if there is one. */
+  /**
+   * The listening socket whose connections others can accept, if there is one.
+   *
+   * @internal
+   */
   protected get shareable(): KernelListener | undefined {
     return undefined;
   }

@@ -1,6 +1,5 @@
 /** ForkingMixIn: every request in an operating-system process. */
 
-import { ValueError } from "../base/errors.ts";
 import { ServedElsewhere } from "./_elsewhere.ts";
 import type { Staff } from "./_handler_team.ts";
 import { TCPServer } from "./tcp_server.ts";

@@ -66,10 +66,10 @@ export class StreamServer<A extends Address = Address> extends BaseServer<Socket
    * @returns Settles when nothing of it is left.
    */
   override serverClose(): void | Promise<void> {
-    const closing = this.#acceptor?.close();
+    super.serverClose(); // first, since it ends the use of the socket
+    const acceptor = this.#acceptor;
     this.#acceptor = undefined;
-    super.serverClose();
-    return closing;
+    return acceptor?.close();
   }
 
   /**
@@ -112,7 +112,11 @@ export class StreamServer<A extends Address = Address> extends BaseServer<Socket
     request.close();
   }
 
-  /** Whether connections move to whoever serves them. */
+  /**
+   * Whether connections move to whoever serves them.
+   *
+   * @internal
+   */
   protected override get moves(): Movability {
     const { handoff } = this.options;
     switch (this.servedBy) {
@@ -125,7 +129,11 @@ export class StreamServer<A extends Address = Address> extends BaseServer<Socket
     }
   }
 
-  /** The listening socket, if its connections can be accepted elsewhere. */
+  /**
+   * The listening socket, if its connections can be accepted elsewhere.
+   *
+   * @internal
+   */
   protected override get shareable(): KernelListener | undefined {
     return this.#acceptor?.shareable;
   }

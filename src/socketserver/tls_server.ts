@@ -62,7 +62,11 @@ export class TLSServer extends TCPServer {
     super(serverAddress, RequestHandlerClass, options);
   }
 
-  /** Only on demand: a handler that blocks cannot encrypt meanwhile. */
+  /**
+   * Only on demand: a handler that blocks cannot encrypt meanwhile.
+   *
+   * @internal
+   */
   protected override get moves(): Movability {
     return super.moves === "may" ? "no" : super.moves;
   }

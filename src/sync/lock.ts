@@ -29,7 +29,9 @@ class Guard implements Disposable {
 }
 
 function tooLate(options: WaitOptions | undefined): TimeoutError {
-  return new TimeoutError(`Cannot acquire the lock within ${waitMs(options)} ms: another process or thread holds it`);
+  return new TimeoutError(
+    `Cannot acquire the lock within ${waitMs(options)} ms: another process or thread holds it`,
+  );
 }
 
 /**

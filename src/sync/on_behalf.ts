@@ -49,10 +49,7 @@ export async function waitFor(
   // It is in line when this returns, and not before it has given up the lock.
   const waiting = partsOf(condition).line.invoke("wait", [ms], caller) as Promise<boolean>;
   const depth = permit.releaseAllFor(holder);
-  let notified = false;
-  try {
-    return notified = await waiting;
-  } finally {
+  const again = async (notified: boolean) => {
     try {
       await permit.acquireFor(holder, Infinity, gone);
     } catch (error) {
@@ -60,7 +57,16 @@ export async function waitFor(
       throw error;
     }
     permit.restore(depth);
+  };
+  let notified: boolean;
+  try {
+    notified = await waiting;
+  } catch (error) {
+    await again(false);
+    throw error;
   }
+  await again(notified);
+  return notified;
 }
 
 /** Wakes so many of those who wait in a condition. */

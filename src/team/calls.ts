@@ -1,6 +1,6 @@
 /** The job of a team that runs whatever function it is sent: looks functions up once, and runs calls and chunks. */
 
-import type { Address, Callable } from "../process/target.ts";
+import type { Address } from "../process/target.ts";
 import { Sealed } from "../transport/sealed.ts";
 import type { MemberContext } from "./member_loop.ts";
 import { findExport } from "./whereabouts.ts";
@@ -30,16 +30,22 @@ export async function callRunner(
   initargs: Sealed,
 ): Promise<(...call: PostedCall) => unknown> {
   if (initializer !== null) {
-    const initialize = await findExport(initializer) as Callable as Fn;
-    await initialize(...initargs.open() as unknown[]);
+    const initialize = await findExport(initializer).catch((error) => {
+      initargs.discard();
+      throw error;
+    });
+    await (initialize as Fn)(...initargs.open() as unknown[]);
   }
   const known = new Map<number, Fn>();
   return (number, kind, args, address) => {
     const fn = known.get(number);
     if (fn !== undefined) return run(fn, kind, args);
     return findExport(address!).then((found) => {
-      known.set(number, found as Callable as Fn);
-      return run(found as Callable as Fn, kind, args);
+      known.set(number, found as Fn);
+      return run(found as Fn, kind, args);
+    }, (error) => {
+      // They go back, for another try.
+      throw Object.assign(error, { args });
     });
   };
 }

@@ -18,18 +18,18 @@
  */
 
 import { BrokenProcessPool, PicklingError, ValueError } from "../base/errors.ts";
-import { nextTurn } from "../platform/runtime.ts";
+import { afterMs, nextTurn } from "../platform/runtime.ts";
 import type { StartMethod } from "../process/hub.ts";
+import { unfinishedWork } from "../process/process.ts";
 import { type Callable, callingModule, ref } from "../process/target.ts";
 import { encode } from "../transport/codec.ts";
-import type { TakenBack } from "../transport/lane.ts";
 import { Sealed } from "../transport/sealed.ts";
 import type { CallKind, PostedCall } from "./calls.ts";
 import { type ErrorClass, regainClass } from "./error_class.ts";
 import type { Member } from "./member.ts";
 import { Durations, type TeamStats } from "./stats.ts";
 import { Team } from "./team.ts";
-import { Whereabouts } from "./whereabouts.ts";
+import { returnedArgs, Whereabouts } from "./whereabouts.ts";
 
 /** What workers a dispatcher has. */
 export interface DispatcherOptions {
@@ -105,6 +105,8 @@ export interface Task {
   readonly known: Known;
   readonly sinceMs: number;
   args: unknown[];
+  /** What of them still has to move to the worker. */
+  transfer: readonly Transferable[];
   hand: Hand | undefined;
   started: boolean;
   settled: boolean;
@@ -129,12 +131,16 @@ interface Hand {
   heard: boolean;
   /** Whether it has answered one. */
   proven: boolean;
+  /** Whether the call it is at takes longer than it seemed. */
+  late: boolean;
 }
 
 const job = ref(import.meta.resolve("./calls.ts"), "callRunner");
 
 /** The calls on a line take about so long together. */
 const LINE_MS = 2;
+/** A call that runs for so long was not short, and nobody shall wait behind it. */
+const LATE_MS = 20;
 /** While workers are being started, which blocks this thread for that long each. */
 const LONG_LINE_MS = 30;
 const MOST_ON_LINE = 64;
@@ -177,6 +183,7 @@ export class Dispatcher {
   #broken: Error | undefined;
   #drained: (() => void)[] = [];
   #feeding = false;
+  #watching = false;
 
   /**
    * Starts nothing yet.
@@ -251,11 +258,12 @@ export class Dispatcher {
       known: this.#knownOf(call.fn),
       sinceMs: performance.now(),
       args: call.args,
+      transfer: call.transfer ?? [],
       hand: undefined,
       started: false,
       settled: false,
     };
-    this.#pending++;
+    if (++this.#pending === 1 && this.#options.parental) unfinishedWork.add(this.#whenDrained);
     this.#queued++;
     if (this.#broken !== undefined) this.#fail(task, this.#broken);
     else {
@@ -286,6 +294,8 @@ export class Dispatcher {
     this.#fail(task, reason);
     this.#end(task.hand!, task);
   }
+
+  readonly #whenDrained = (): Promise<void> => this.drained();
 
   /** Settles when every call is settled. */
   drained(): Promise<void> {
@@ -359,14 +369,14 @@ export class Dispatcher {
   }
 
   #canHaveMore(hand: Hand): boolean {
-    return !hand.member.leaving && hand.member.alive && hand.member.hasRoom &&
+    return !hand.member.leaving && hand.member.alive && hand.member.hasRoom && !hand.late &&
       hand.given < (this.#options.maxTasksPerChild ?? Infinity);
   }
 
   #hold(member: Member): Hand {
     let hand = this.#hands.get(member);
     if (hand === undefined) {
-      hand = { member, tasks: [], found: new Set(), given: 0, heard: false, proven: false };
+      hand = { member, tasks: [], found: new Set(), given: 0, heard: false, proven: false, late: false };
       this.#hands.set(member, hand);
     }
     this.#held.add(hand);
@@ -375,7 +385,7 @@ export class Dispatcher {
 
   #give(hand: Hand, task: Task): void {
     const { member, found } = hand;
-    const { call: { kind, transfer = [] }, known: { number, where } } = task;
+    const { call: { kind }, known: { number, where }, transfer } = task;
     task.hand = hand;
     let isThere: boolean;
     try {
@@ -390,7 +400,27 @@ export class Dispatcher {
     // It died just now: others can run the call, unless what it moves is lost. The end of the answers tells.
     if (!isThere && transfer.length === 0) this.#requeue([task]);
     else if (hand.tasks.push(task) === 1) this.#begin(task);
+    else this.#watch();
     if (!hand.heard) this.#listen(hand);
+  }
+
+  /** Sees to it that no call waits behind one that takes longer than it seemed, while others could run it. */
+  async #watch(): Promise<void> {
+    if (this.#watching) return;
+    this.#watching = true;
+    for (;;) {
+      const hands = [...this.#held].filter(({ tasks }) => tasks.length > 1);
+      if (hands.length === 0) break;
+      const heads = hands.map(({ tasks }) => tasks[0]);
+      await afterMs(LATE_MS);
+      const late = hands.filter(({ tasks }, at) => tasks.length > 1 && tasks[0] === heads[at]);
+      for (const hand of late) {
+        hand.late = true;
+        this.#recall(hand);
+      }
+      if (late.length > 0) this.#feed();
+    }
+    this.#watching = false;
   }
 
   /** A member is at a call now. */
@@ -450,6 +480,7 @@ export class Dispatcher {
       hand.tasks.shift();
       if (hand.tasks.length > 0) this.#begin(hand.tasks[0]!);
       hand.proven = true;
+      hand.late = false;
       this.#failedStarts = 0;
       this.#failingSinceMs = undefined;
       if (ms > 0) this.#ran(ms);
@@ -476,7 +507,11 @@ export class Dispatcher {
 
   /** Whether the function was only not where it was looked for, and there is another place. */
   async #isElsewhere(task: Task, error: unknown): Promise<boolean> {
-    return !task.settled && await task.known.where.elsewhere(error);
+    const elsewhere = !task.settled && await task.known.where.elsewhere(error);
+    const args = returnedArgs(error);
+    if (elsewhere && args !== undefined) this.#regain(task, () => args);
+    else args?.discard();
+    return elsewhere && !task.settled;
   }
 
   /** A member has nothing to do: it gets more, or goes back to its team. */
@@ -508,18 +543,22 @@ export class Dispatcher {
     if (frames.length === 0) return;
     const tasks = hand.tasks.splice(hand.tasks.length - frames.length);
     hand.given -= tasks.length;
-    for (const [at, task] of tasks.entries()) this.#regain(task, frames[at]!);
+    for (const [at, task] of tasks.entries()) {
+      if (task.settled) frames[at]!.discard();
+      else if (!frames[at]!.plain) this.#regain(task, () => (frames[at]!.read() as PostedCall)[2]);
+    }
     this.#requeue(tasks);
   }
 
-  /** The arguments are as they were, but for what was transferred, which is only in the frame now. */
-  #regain(task: Task, frame: TakenBack): void {
-    if ((task.call.transfer ?? []).length === 0) return frame.discard();
+  /** The arguments as they come back: what was transferred, and the hold on what handles stand for, is there alone. */
+  #regain(task: Task, read: () => unknown[] | Sealed): void {
     try {
-      const [, , args] = frame.read() as PostedCall;
+      const args = read();
       task.args = (args instanceof Sealed ? args.open() : args) as unknown[];
+      task.transfer = [];
     } catch (error) {
-      this.#fail(task, error);
+      // Without transfer ours are as good.
+      if (task.transfer.length > 0) this.#fail(task, error);
     }
   }
 
@@ -590,9 +629,14 @@ export class Dispatcher {
 
   #settle(task: Task): void {
     task.settled = true;
-    if (task.hand === undefined) this.#queued--;
-    this.#pending--;
-    if (this.#pending === 0) { for (const drained of this.#drained.splice(0)) drained(); }
+    if (task.hand === undefined) {
+      this.#queued--;
+      // Nobody has what came back to us, and nobody will.
+      if (task.args !== task.call.args) letGo(task.args);
+    }
+    if (--this.#pending > 0) return;
+    unfinishedWork.delete(this.#whenDrained);
+    for (const drained of this.#drained.splice(0)) drained();
   }
 
   #break(error: Error, how: "terminate" | "kill" = "terminate"): void {
@@ -618,6 +662,13 @@ export class Dispatcher {
     }
     return known;
   }
+}
+
+/** Lets go of the handles in arguments that only we have. */
+function letGo(args: unknown[]): void {
+  try {
+    Sealed.seal(args, {}).discard();
+  } catch { /* they came from a message, so they go into one, unless a user's class changes its mind */ }
 }
 
 /** Why a call could not be put on a line, in the words of whoever made the call. */

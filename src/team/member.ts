@@ -4,8 +4,9 @@ import { BrokenPipeError, EOFError, ProcessError } from "../base/errors.ts";
 import { type Connection, lanesOf, Pipe } from "../ipc/connection.ts";
 import { afterMs, settledWithin } from "../platform/runtime.ts";
 import type { StartMethod } from "../process/hub.ts";
-import { Process } from "../process/process.ts";
+import { followStarter, Process } from "../process/process.ts";
 import { ref } from "../process/target.ts";
+import { thisAgent } from "../transport/agent.ts";
 import { ENDED, type SharedLane, type Taken, type TakenBack } from "../transport/lane.ts";
 import { regainClass } from "./error_class.ts";
 import { type AnswerFrame, type Job, LEAVING_MS, type MemberContext } from "./member_loop.ts";
@@ -30,8 +31,8 @@ export interface MemberOptions {
   init: readonly unknown[];
   /** How it is started; `"worker"` when left out. */
   startMethod?: StartMethod | undefined;
-  /** Whether it is ended with the program, and may have no children; else its team has to let it go. */
-  daemon: boolean;
+  /** Whether it may have children of its own, after which it ends; else it is a daemon. */
+  parental: boolean;
   /** What it may do; `"spawn"` only. */
   permissions?: Deno.PermissionOptions | undefined;
   /** How large its heap may become. */
@@ -64,14 +65,16 @@ export class Member {
 
   /** Starts the child; it takes calls once {@link ready} has settled. */
   constructor(team: Membership, options: MemberOptions) {
-    const { name, job, init, startMethod, daemon, permissions, maxMemoryMb } = options;
+    const { name, job, init, startMethod, parental, permissions, maxMemoryMb } = options;
     this.#team = team;
     const [mine, theirs] = Pipe();
     this.#line = mine;
     this.#lanes = lanesOf(mine) as { incoming: SharedLane; outgoing: SharedLane };
     const MemberProcess = startMethod === "spawn" ? SpawnMember : WorkerMember;
     const args = [theirs, job, init];
+    const daemon = !parental;
     this.#process = new MemberProcess({ target: loop, args, name, daemon, permissions, maxMemoryMb });
+    if (parental && !thisAgent().isHub) followStarter(this.#process);
     this.#process.start();
     theirs.close();
     this.#process.sentinel.then(() => {

@@ -3,7 +3,7 @@
 import { BrokenPipeError, PicklingError, RemoteError, RemoteTraceback } from "../base/errors.ts";
 import { type Connection, lanesOf } from "../ipc/connection.ts";
 import { afterMs, exitNow, settledWithin } from "../platform/runtime.ts";
-import { activeChildren, currentProcess } from "../process/process.ts";
+import { activeChildren, currentProcess, workDone } from "../process/process.ts";
 import { describe, encode } from "../transport/codec.ts";
 import { Doze } from "../transport/doze.ts";
 import { ENDED, type Lane, NOTHING, SharedLane, type Taken } from "../transport/lane.ts";
@@ -79,6 +79,7 @@ export async function memberLoop(
 function leave(): void {
   if (currentProcess().daemon) return;
   afterMs(LEAVING_MS).then(async () => {
+    await workDone();
     parentalTeams.letGo();
     for (let child; (child = activeChildren().find((child) => !child.daemon)) !== undefined;) {
       await settledWithin(child.sentinel, Infinity);

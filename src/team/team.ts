@@ -98,7 +98,7 @@ export class Team {
 
   constructor(options: TeamOptions) {
     this.#options = options;
-    // Elsewhere the end of the program is not seen, so that members have to be daemons there.
+    // The members of others end with the process that started them.
     if (options.parental === true && thisAgent().isHub) parentalTeams.add(this);
   }
 
@@ -248,7 +248,7 @@ export class Team {
         job,
         init: init(),
         startMethod,
-        daemon: !parentalTeams.has(this),
+        parental: this.#options.parental ?? false,
         permissions,
         maxMemoryMb,
       });

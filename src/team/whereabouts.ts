@@ -2,6 +2,7 @@
 
 import { PicklingError, RuntimeError } from "../base/errors.ts";
 import { whileImporting } from "../process/process.ts";
+import { Sealed } from "../transport/sealed.ts";
 import { type Address, addressOf, type Callable, locate, lookUp, notExported } from "../process/target.ts";
 
 /** How the error is marked that a function is not where it was looked for. */
@@ -37,6 +38,14 @@ export class Whereabouts {
     this.#address = await this.#finding ?? this.#address;
     return this.#address.module !== module;
   }
+}
+
+/** The arguments that an error of {@link findExport} brings back; it is then without. */
+export function returnedArgs(error: unknown): Sealed | undefined {
+  if (!(error instanceof Error && "args" in error && error.args instanceof Sealed)) return undefined;
+  const { args } = error;
+  delete error.args;
+  return args;
 }
 
 /**

@@ -157,11 +157,14 @@ export class Agent {
     this.#waiters.delete(node);
   }
 
-  /** Calls `look` after every death in the program, until the returned function is called. */
+  /**
+   * Calls `look` after every death in the program, until the returned function is called; never before it has been
+   * returned, since `look` may want to call it, and a death may be there already.
+   */
   onDeath(look: () => void): () => void {
     const entry = () => look();
     this.#watchers.add(entry);
-    this.#listen();
+    queueMicrotask(this.#listen);
     return () => this.#watchers.delete(entry);
   }
 

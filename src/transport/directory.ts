@@ -213,6 +213,11 @@ export class Directory {
     Atomics.store(words, at + EXIT_CODE, exitCode);
     if (Atomics.compareExchange(words, at + STATE, ALIVE, DEAD) !== ALIVE) return false;
     Atomics.add(words, DEATHS, 1);
+    if (Atomics.load(words, at + PID) === GUEST) {
+      // Only who serves it has something of its.
+      this.#alarm(this.#slot(Atomics.load(words, at + PARENT)));
+      return true;
+    }
     const high = Atomics.load(words, HIGH_WATER);
     for (let slot = 0; slot < high; slot++) {
       const other = SLOTS_BASE + slot * SLOT_WORDS;

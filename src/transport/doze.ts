@@ -15,10 +15,17 @@ const TURN_MS = 20;
 
 /** The habit of one waiter. */
 export class Doze {
+  readonly #mostSkipped: number;
   #skip = 0;
   #penalty = 1;
+  #paid = false;
   /** When the event loop last had its turn, as far as we know. */
   #turnedMs = 0;
+
+  /** `mostSkipped`: after dozes in vain so many waits at most go by without one. */
+  constructor(mostSkipped: number = MOST_SKIPPED) {
+    this.#mostSkipped = mostSkipped;
+  }
 
   /** Whether the event loop had no turn for long. */
   get turnDue(): boolean {
@@ -34,16 +41,31 @@ export class Doze {
 
   /** Waits by `block`, which gives whether that was worth it, if it has paid lately. Says whether it did. */
   until(block: (ms: number) => boolean): boolean {
-    if (this.#skip > 0) {
-      this.#skip--;
-      return false;
-    }
-    if (block(LONGEST_MS)) {
+    const ms = this.longestMs;
+    return ms > 0 && this.note(block(ms));
+  }
+
+  /** Whether blocking has paid the last time. */
+  get pays(): boolean {
+    return this.#paid;
+  }
+
+  /** For how long to block; 0 if it has not paid lately. Whoever then blocks says by {@link Doze.note} what came of it. */
+  get longestMs(): number {
+    if (this.#skip === 0) return LONGEST_MS;
+    this.#skip--;
+    return 0;
+  }
+
+  /** Notes whether blocking has paid. */
+  note(paid: boolean): boolean {
+    this.#paid = paid;
+    if (paid) {
       this.#penalty = Math.max(1, this.#penalty >> 1);
-      return true;
+    } else {
+      this.#skip = this.#penalty;
+      this.#penalty = Math.min(this.#penalty * 2, this.#mostSkipped);
     }
-    this.#skip = this.#penalty;
-    this.#penalty = Math.min(this.#penalty * 2, MOST_SKIPPED);
-    return false;
+    return paid;
   }
 }

@@ -96,6 +96,8 @@ const NEVER_ENDS: Ends = { noSender: () => false, noReceiver: () => false };
 
 /** A value that was taken back, unseen. */
 export interface TakenBack {
+  /** Whether it is all in its bytes: it carries no handles, memory or ports. */
+  readonly plain: boolean;
   /** Gives the value. */
   read(): unknown;
   /** Lets go of what came with it. */
@@ -335,6 +337,7 @@ export class SharedLane implements Lane {
       this.#grantPutters();
     });
     return frames.map((frame) => ({
+      plain: frame.ticket === 0,
       read: () => decode(...this.#openSync(frame)),
       discard: () => this.#discard(frame.ticket),
     }));
@@ -458,7 +461,9 @@ export class SharedLane implements Lane {
 
   /** What was left with the courier for a frame that nobody will take is fetched, and let go. */
   #discard(ticket: number): void {
-    if (ticket !== 0) void this.#open({ bytes: NO_BYTES, ticket }, DISCARDED);
+    if (ticket === 0) return;
+    this.#open({ bytes: NO_BYTES, ticket }, DISCARDED)
+      .catch(() => {/* part of it cannot be rebuilt, and nobody asks for it */});
   }
 
   /** How putting the frame ended. */

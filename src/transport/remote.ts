@@ -7,7 +7,7 @@
  * RemoteCore makes a relay.
  *
  * ```
- * REQUEST id object method args ──▶ invoke ──▶ RESPONSE id value mirror        CANCEL id: the caller gave up
+ * REQUEST id object method args ──▶ invoke ──▶ RESPONSE id … value             CANCEL id: the caller gave up
  * POST id object method args    ──▶ invoke, no answer but a failure, which nobody can catch any more              CONTROL message: between the two rooms above
  * ```
  *
@@ -247,11 +247,32 @@ export class Link {
 
   /** Takes a message that arrived. */
   receive(bytes: Uint8Array): void {
-    this.take(decode(bytes, [], this) as unknown[]);
+    this.open(bytes, [], this);
+  }
+
+  /** Reads a message and does what it says. */
+  protected open(bytes: Uint8Array, attachments: readonly unknown[], context: unknown): void {
+    const begin = 2 + bytes[0]! + bytes[1]! * 256;
+    const head = decode(bytes.subarray(2, begin)) as unknown[];
+    let contents: unknown;
+    try {
+      contents = decode(bytes.subarray(begin), attachments, context);
+    } catch (error) {
+      return this.#spoilt(head, error);
+    }
+    this.#take([...head, contents]);
+  }
+
+  /** What a message brings cannot be rebuilt here: whoever is concerned by it hears why. */
+  #spoilt([kind, id]: unknown[], error: unknown): void {
+    if (kind === REQUEST || kind === POST) return this.#deliver(this.#packFailure(id as number, error));
+    if (kind !== RESPONSE && kind !== FAILURE) throw error;
+    this.#post([RECEIPT, id]); // it would be no better a second time
+    this.#pending.get(id as number)?.reject(error);
   }
 
   /** Does what a message says. */
-  protected take(message: unknown[]): void {
+  #take(message: unknown[]): void {
     switch (message[0]) {
       case REQUEST:
         this.#serve(
@@ -265,21 +286,21 @@ export class Link {
         const pending = this.#pending.get(message[1] as number);
         if (pending === undefined) break;
         if (this.#imports.has(pending.object)) {
-          if (message[3] !== undefined) this.#mirrors.set(pending.object, message[3]);
-          this.#unseen.set(pending.object, this.unseen(pending.object) - (message[5] as number));
+          if (message[2] !== undefined) this.#mirrors.set(pending.object, message[2]);
+          this.#unseen.set(pending.object, this.unseen(pending.object) - (message[4] as number));
         }
-        if (message[4] === true) this.#post([RECEIPT, message[1]]);
-        pending.resolve(message[2]);
+        if (message[3] === true) this.#post([RECEIPT, message[1]]);
+        pending.resolve(message[5]);
         break;
       }
       case FAILURE: {
         const pending = this.#pending.get(message[1] as number);
-        if (pending !== undefined && message[3] !== undefined && this.#imports.has(pending.object)) {
-          this.#mirrors.set(pending.object, message[3]);
+        if (pending !== undefined && message[2] !== undefined && this.#imports.has(pending.object)) {
+          this.#mirrors.set(pending.object, message[2]);
         }
-        if (pending !== undefined) pending.reject(message[2]);
+        if (pending !== undefined) pending.reject(message[3]);
         else {queueMicrotask(() => {
-            throw message[2];
+            throw message[3];
           });}
         break;
       }
@@ -334,7 +355,7 @@ export class Link {
       const caller = { agent: this.peer, signal: running.signal };
       const value = method === LOOK ? undefined : await object.invoke(method, args, caller);
       const undoable = object.undo !== undefined && method !== LOOK;
-      answer = this.#pack([RESPONSE, id, value, object.mirror?.(), undoable, this.#served.get(number) ?? 0]);
+      answer = this.#pack([RESPONSE, id, object.mirror?.(), undoable, this.#served.get(number) ?? 0, value]);
       this.#served.delete(number);
       if (undoable) {
         const undo = () => object.undo!(method, value);
@@ -351,15 +372,22 @@ export class Link {
   // Two stages: the error as it is, else a summary that can always be made.
   #packFailure(id: number, error: unknown, mirror?: unknown): Parcel {
     try {
-      return this.#pack([FAILURE, id, error, mirror]);
+      return this.#pack([FAILURE, id, mirror, error]);
     } catch {
-      return this.#pack([FAILURE, id, new RemoteError(String(error)), mirror]);
+      return this.#pack([FAILURE, id, mirror, new RemoteError(String(error))]);
     }
   }
 
+  // In two pieces: what is in the last part may be such that the other side cannot rebuild it, and must know all the
+  // same whom it concerns.
   #pack(message: unknown[]): Parcel {
-    const { bytes, attachments, transfer } = encode(message, { ...this.packing(), root: "message" });
-    return { bytes: bytes.slice(), attachments, transfer };
+    const head = encode(message.slice(0, -1)).bytes.slice();
+    const { bytes, attachments, transfer } = encode(message.at(-1), { ...this.packing(), root: "message" });
+    const both = new Uint8Array(2 + head.length + bytes.length);
+    both.set([head.length % 256, head.length >> 8]);
+    both.set(head, 2);
+    both.set(bytes, 2 + head.length);
+    return { bytes: both, attachments, transfer };
   }
 
   #deliver({ bytes, attachments, transfer }: Parcel): void {
@@ -503,7 +531,7 @@ class InnerLink extends Link {
 
   /** Takes a message that arrived with attachments. */
   takeParcel({ bytes, attachments }: Parcel): void {
-    this.take(decode(bytes, attachments) as unknown[]);
+    this.open(bytes, attachments, undefined);
   }
 
   // The hub serves all workers out of one table, of which nobody knows who has what.

@@ -1,22 +1,23 @@
 /**
  * A value that is packed by itself within a message, and opened by whoever has taken the message: for values of
- * classes that the receiver may only know once it has imported a module which the message names, and where a value
- * that cannot be rebuilt must not spoil the message around it.
+ * classes that the receiver may only know once it has imported a module which the message names.
  */
 
-import { decode, encode, type EncodeOptions } from "./codec.ts";
+import { decode, encode, type EncodeOptions, type Packed } from "./codec.ts";
 import { movable } from "./courier.ts";
 import { DISCARDED } from "./lane.ts";
-import { travels } from "./registry.ts";
+import { type PackContext, travels } from "./registry.ts";
 
 /** A packed value; travels within the program and over links. */
 export class Sealed {
   readonly #bytes: Uint8Array;
-  readonly #attachments: readonly unknown[];
+  readonly #attachments: unknown[];
   readonly #context: unknown;
+  /** Once it was opened, which is once only: what the value carries arrives by that. */
+  #opened: { value: unknown } | undefined;
 
   /** Made by {@link seal}, or on arrival. */
-  constructor(bytes: Uint8Array, attachments: readonly unknown[], context: unknown) {
+  constructor(bytes: Uint8Array, attachments: unknown[], context: unknown) {
     this.#bytes = bytes;
     this.#attachments = attachments;
     this.#context = context;
@@ -32,20 +33,38 @@ export class Sealed {
     return new Sealed(bytes.slice(), attachments, undefined);
   }
 
-  /** The value. Once only, for what it carries arrives by that. */
+  /** The value. */
   open(): unknown {
-    return decode(this.#bytes, this.#attachments, this.#context);
+    this.#opened ??= { value: decode(this.#bytes, this.#attachments, this.#context) };
+    return this.#opened.value;
+  }
+
+  /** Lets go of what the value carries. */
+  discard(): void {
+    if (this.#opened !== undefined) return;
+    try {
+      decode(this.#bytes, this.#attachments, DISCARDED);
+    } catch { /* part of it cannot be rebuilt, and nobody asks for it */ }
+  }
+
+  #pack({ wire, context }: PackContext): Pick<Packed, "bytes" | "attachments"> {
+    if (wire) {
+      try {
+        this.open();
+      } catch (error) {
+        // Plain data reads the same everywhere; whether it can be rebuilt is for the receiver to find out.
+        if (this.#attachments.length > 0) throw error;
+      }
+    }
+    if (this.#opened === undefined) return { bytes: this.#bytes, attachments: this.#attachments };
+    return encode(this.#opened.value, { wire, context });
   }
 
   static {
     travels<Sealed, { bytes: Uint8Array; places: number[] }>(Sealed, {
       tag: "Sealed",
       pack(sealed, context) {
-        const { wire } = context;
-        const { bytes } = wire
-          ? encode(sealed.open(), { wire, context: context.context })
-          : { bytes: sealed.#bytes };
-        const attachments = wire ? [] : sealed.#attachments;
+        const { bytes, attachments } = sealed.#pack(context);
         const moved: unknown[] = movable(attachments);
         return {
           bytes: bytes.slice(),
@@ -54,7 +73,7 @@ export class Sealed {
       },
       unpack({ bytes, places }, { attachments, context }) {
         const sealed = new Sealed(bytes, places.map((place) => attachments[place]), context);
-        if (context === DISCARDED) sealed.open();
+        if (context === DISCARDED) sealed.discard();
         return sealed;
       },
     });

@@ -265,7 +265,7 @@ Deno.test("asCompleted(): after a timeout, a break or an abort it is at its end,
 
   const returned = asCompleted([future]);
   const pending = returned.next();
-  await returned.return();
+  await returned.return!();
   assert.deepEqual(await pending, { done: true, value: undefined });
   future.setResult(1);
   assert.equal(await future, 1);

@@ -222,7 +222,7 @@ for (const mp of contexts()) {
         clearInterval(killer);
       }
       assert.ok(killed.size > 0);
-    assert.deepEqual([...settled], Array(tasks).fill(1), `seed ${seed}`);
+      assert.deepEqual([...settled], Array(tasks).fill(1), `seed ${seed}`);
       for (const { message, worker, pid, exitcode, running } of deaths) {
         assert.equal(worker, killed.get(pid), `seed ${seed}`);
         assert.deepEqual([exitcode, running], [-9, "worksALittle"], `seed ${seed}: ${message}`);

@@ -541,7 +541,35 @@ for (const mp of contexts()) {
     );
   }
 
-  // In Python, too, a process waits at its end for the children it has.
+  test(mp, "ProcessPoolExecutor in a call of another, in a call of another", async () => {
+    await using executor = make(1);
+    assert.equal(await executor.submit(targets.depth, mp.name, 2), 2);
+  });
+
+  // In Python, too, a process ends after the calls that its executors have under way, and after its children.
+  for (const inner of contexts()) {
+    test(
+      mp,
+      `ProcessPoolExecutor.shutdown() waits for calls under way in its workers, by "${inner.name}"`,
+      async () => {
+        const executor = make(1);
+        const go = new mp.Event();
+        using said = new mp.Queue<string>();
+        await executor.submit(targets.leaveCalls, inner.name, go, said);
+        assert.equal(await said.get(), "begun");
+        const shutdown = executor.shutdown();
+        // A worker that were not waited for would be ended by force in the meantime.
+        assert.equal(
+          await Promise.race([shutdown.then(() => "ended"), delay(1_000).then(() => "waits")]),
+          "waits",
+        );
+        go.set();
+        await shutdown;
+        assert.deepEqual([await said.get(), await said.get(), await said.get()], ["ended", "begun", "ended"]);
+      },
+    );
+  }
+
   test(mp, "ProcessPoolExecutor.shutdown() waits for the children of its workers", async () => {
     const executor = make(1);
     const go = new mp.Event();

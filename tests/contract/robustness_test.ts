@@ -307,7 +307,7 @@ for (const mp of contexts()) {
       const [, list] = await program.line(/^pids (.*)$/);
       const pids = list!.split(" ").map(Number);
       try {
-        assert.ok(pids.every(runs), list);
+        assert.ok(pids.every(runs), list!);
         program.signal("SIGKILL");
         assert.deepEqual(await allGone(pids, DEATH_MS), []);
       } finally {

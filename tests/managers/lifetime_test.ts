@@ -151,7 +151,10 @@ for (const mp of contexts()) {
       await assert.rejects(queue.put([list, () => 1]), PicklingError);
       await assert.rejects((list as ListProxy<unknown>).append([list, () => 1]), PicklingError);
       assert.throws(() => manager.list([list, () => 1]), PicklingError);
-      assert.throws(() => new mp.Process({ target: takes, args: [list, () => 1] as never }).start(), PicklingError);
+      assert.throws(
+        () => new mp.Process({ target: takes, args: [list, () => 1] as never }).start(),
+        PicklingError,
+      );
       assert.equal(await manager._numberOfObjects(), 1);
     }
     await hasObjects(manager, 0);

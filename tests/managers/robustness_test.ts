@@ -140,7 +140,8 @@ for (const mp of contexts()) {
     for (let i = 0; i < inHand; i++) {
       await using child = new mp.Process({ target: carries, args: [from, to] });
       child.start();
-      for (let arrived = await to.qsize(); await to.qsize() < arrived + 10;);
+      const arrived = await to.qsize();
+      while (await to.qsize() < arrived + 10);
       child.kill();
     }
     await using child = new mp.Process({ target: carries, args: [from, to] });
@@ -205,7 +206,9 @@ for (const mp of contexts()) {
     await Promise.all(all);
     const items = await list.copy();
     assert.equal(items.length, 100);
-    for (const [i, item] of items.entries()) assert.ok(item === i || (i % 10 === 0 && item === large), `${i}`);
+    for (const [i, item] of items.entries()) {
+      assert.ok(item === i || (i % 10 === 0 && item === large), `${i}`);
+    }
     assert.equal(await last, 99);
   });
 
