@@ -49,7 +49,6 @@ export { type PutOptions, Queue } from "./src/ipc/queue.ts";
 export type { SocketAddress } from "./src/platform/stream.ts";
 export { SimpleQueue } from "./src/ipc/simple_queue.ts";
 export { type Sentinel, wait, type Waitable } from "./src/ipc/wait.ts";
-export type { Count } from "./src/managers/_count.ts";
 export { AutoProxy, type Maker, type ProxyOf } from "./src/managers/auto_proxy.ts";
 export {
   BaseManager,
@@ -65,7 +64,8 @@ export { ListProxy } from "./src/managers/list_proxy.ts";
 export { type Guard, LockProxy, SemaphoreProxy } from "./src/managers/lock_proxy.ts";
 export { ManagerServer } from "./src/managers/manager_server.ts";
 export { NamespaceProxy } from "./src/managers/namespace_proxy.ts";
-export { BaseProxy, type ProxyClass } from "./src/managers/proxy.ts";
+export { PoolProxy, type PoolProxyMapOptions } from "./src/managers/pool_proxy.ts";
+export { BaseProxy, type Count, type ProxyClass } from "./src/managers/proxy.ts";
 export { QueueProxy } from "./src/managers/queue_proxy.ts";
 export { SetProxy } from "./src/managers/set_proxy.ts";
 export { Manager, SyncManager } from "./src/managers/sync_manager.ts";

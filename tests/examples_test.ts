@@ -4,6 +4,7 @@
  * @module
  */
 import assert from "node:assert/strict";
+import { createConnection } from "@multiprocessing/deno/socket";
 import { hasPython, type Output, Program } from "./support/program.ts";
 
 const methods = ["worker", "spawn"] as const;
@@ -465,6 +466,133 @@ const examples: Example[] = [
       normal: (line) => ["parent process", "deno.json", "mod.ts"].includes(line) ? line : undefined,
     },
   },
+  {
+    name: "executor",
+    shows: "five calls, a callback for each result, and the end after all of them",
+    args: ["--fast"],
+    check(lines) {
+      assert.equal(lines.at(-1), "主");
+      assert.equal(lines.filter((line) => /^\d+ is runing$/.test(line)).length, 5);
+      sameLines(
+        lines.filter((line) => line.startsWith("handle")),
+        [0, 1, 4, 9, 16].map((n) => `handle res ${n}`),
+      );
+    },
+    original: {
+      name: "executor",
+      args: ["callback", "0.1"],
+      normal: (line) => line.replace(/^\d+ is/, "PID is"),
+    },
+  },
+  {
+    name: "executor",
+    shows: "one call after the other",
+    args: ["one-by-one", "--fast"],
+    check(lines) {
+      const handled = lines.filter((line) => !line.endsWith("is runing"));
+      assert.deepEqual(handled, [...[0, 1, 4, 9, 16].map((n) => `handle res ${n}`), "主"]);
+    },
+    original: {
+      name: "executor",
+      args: ["one-by-one", "0.1"],
+      normal: (line) => line.replace(/^\d+ is/, "PID is"),
+    },
+  },
+  {
+    name: "executor",
+    shows: "a hundred calls of map",
+    args: ["map", "--fast"],
+    check(lines) {
+      assert.equal(lines.at(-1), "所有的螺丝都制作完了");
+      sameLines(lines.slice(0, -1).map((line) => line.split(" ")[1]!), range(100).map((i) => `制作螺丝${i}`));
+    },
+  },
+  {
+    name: "pool_callback",
+    shows: "callbacks in the parent for ten calls",
+    args: ["--fast"],
+    check(lines) {
+      const me = /^end: (\d+)$/.exec(lines[0]!)![1];
+      sameLines(
+        lines.filter((line) => line.startsWith("-->")),
+        range(10).map((i) => `-->exec done: ${100 + i}`),
+      );
+      assert.equal(lines.filter((line) => line === `in process[Bar] ${me}`).length, 10);
+      assert.equal(lines.filter((line) => line.startsWith("in process[Foo]")).length, 10);
+      assert.ok(!lines.includes(`in process[Foo] ${me}`));
+    },
+    original: {
+      name: "pool_callback",
+      args: ["0.1"],
+      normal: (line) => line.replace(/\d+$/, (n) => /^10\d$/.test(n) ? n : "PID"),
+    },
+  },
+  {
+    name: "pool_callback",
+    shows: "nothing of the calls with --terminate",
+    args: ["--fast", "--terminate"],
+    check: (lines) => assert.deepEqual(lines.map((line) => line.replace(/\d+/, "PID")), ["end: PID"]),
+  },
+  {
+    name: "manager_dict_list",
+    shows: "a dict and a list that ten processes share",
+    check(lines) {
+      assert.equal(lines.length, 12);
+      assert.deepEqual(lines.slice(-2), [
+        'Map(3) { 1 => "1", "2" => 2, 0.25 => null }',
+        `[${[...range(5), ...range(10).map(() => 1)].join(", ")}]`,
+      ]);
+    },
+  },
+  {
+    name: "manager_counter",
+    shows: "that a hundred processes under a lock lose no count",
+    methods: ["worker"], // a hundred OS processes at once take minutes on a small machine
+    check: (lines) => assert.deepEqual(lines, ['Map(1) { "count" => 0 }']),
+    original: {
+      name: "manager_counter",
+      normal: (line) => line.replace('{"count": 0}', 'Map(1) { "count" => 0 }'),
+    },
+  },
+  {
+    name: "manager_types",
+    shows: "every type at work",
+    check(lines) {
+      sameLines(lines.slice(0, 10), range(10).map((i) => `say hi ${i}`));
+      assert.deepEqual(lines.slice(10), [
+        `ending ${range(10).join(" ")}`,
+        "done 5",
+        "results 0 1 2 3 4",
+        "squares 0 1 4 9 16",
+      ]);
+    },
+    original: { name: "manager_types" },
+  },
+  {
+    name: "mandelbrot",
+    shows: "the same picture from one process and from two",
+    args: ["--width=120", "--processes=2"],
+    check(lines) {
+      find(lines, /^1 process: [\d.]+ s$/);
+      find(lines, /^2 processes: [\d.]+ s, [\d.]+ times as fast$/);
+      find(lines, /: 120 × 80$/);
+    },
+  },
+  {
+    name: "udp_echo",
+    shows: "answers to three datagrams",
+    methods: ["worker"],
+    check: (lines) => assert.deepEqual(lines, ["bread, milk: BREAD, MILK", "eggs: EGGS", "tea: TEA"]),
+  },
+  {
+    name: "tls_echo",
+    shows: "an answer to whoever knows the certificate",
+    methods: ["worker"],
+    check(lines) {
+      assert.deepEqual(lines.slice(0, 2), ["hello", "the server is who it should be"]);
+      assert.match(lines[2]!, /^a client that trusts nobody: Cannot connect to 127\.0\.0\.1:\d+/);
+    },
+  },
 ];
 
 for (const example of examples) {
@@ -567,9 +695,74 @@ Deno.test({
   },
 });
 
+Deno.test({
+  name: "examples/http_server.ts answers one request after the other on a connection, and stops on Ctrl-C",
+  ignore,
+  async fn() {
+    await using server = Program.deno("examples/http_server.ts", ["--port=0"]);
+    const [, port] = await server.line(/^serving on http:\/\/127\.0\.0\.1:(\d+)\//);
+    for (const word of ["bread", "milk"]) {
+      const answer = await fetch(`http://127.0.0.1:${port}/echo`, { method: "POST", body: word });
+      assert.equal(await answer.text(), word);
+    }
+    server.signal("SIGTERM");
+    const { code, lines, stderr } = await server.end();
+    assert.deepEqual([code, stderr, lines.at(-1)], [0, "", "stopped"]);
+  },
+});
+
+Deno.test({
+  name: "examples/chat_server.ts tells everybody who comes and what they say",
+  ignore,
+  async fn() {
+    await using server = Program.deno("examples/chat_server.ts", ["--port=0"]);
+    const [, port] = await server.line(/^serving on 127\.0\.0\.1:(\d+), /);
+    const guest = async (name: string) => {
+      const socket = await createConnection(["127.0.0.1", Number(port)]);
+      await socket.sendall(`${name}\n`);
+      await server.line(new RegExp(`^${name} has come$`));
+      return socket;
+    };
+    using alice = await guest("Alice");
+    using bob = await guest("Bob");
+    await alice.sendall("hello\n");
+    const heard = bob.makefile();
+    for await (const line of heard) if (new TextDecoder().decode(line).includes("hello")) break;
+    bob.close();
+    alice.close();
+    server.signal("SIGTERM");
+    const { code, stderr } = await server.end();
+    assert.deepEqual([code, stderr], [0, ""]);
+  },
+});
+
+Deno.test({
+  name: "examples/remote_manager.ts lends its queue to programs that come and go",
+  ignore,
+  async fn() {
+    await using server = Program.deno("examples/remote_manager.ts", ["--port=0"]);
+    const [, port] = await server.line(/^serving on 127\.0\.0\.1:(\d+), /);
+    const client = (...words: string[]) =>
+      end(Program.deno("examples/remote_manager_client.ts", [`--port=${port}`, ...words]));
+    await client("put", "hello");
+    assert.deepEqual((await client("get")).lines, ["hello"]);
+    server.signal("SIGTERM");
+    const { code, lines, stderr } = await server.end();
+    assert.deepEqual([code, stderr, lines.at(-1)], [0, "", "stopped"]);
+  },
+});
+
 Deno.test("examples/ holds no program that is not run here or left out of its README", async () => {
-  const helpers = ["options.ts", "targets.ts", "handlers.ts"];
-  const run = [...examples.map((example) => `${example.name}.ts`), "tcp_server.ts", "tcp_client.ts"];
+  const helpers = ["options.ts", "targets.ts", "handlers.ts", "certificate.ts"];
+  const run = [
+    ...examples.map((example) => `${example.name}.ts`),
+    "tcp_server.ts",
+    "tcp_client.ts",
+    "http_server.ts",
+    "chat_server.ts",
+    "remote_manager.ts",
+    "remote_manager_client.ts",
+  ];
   const readme = await Deno.readTextFile(new URL("../examples/README.md", import.meta.url));
   for await (const { name } of Deno.readDir(new URL("../examples/", import.meta.url))) {
     if (!name.endsWith(".ts")) continue;

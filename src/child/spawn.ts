@@ -6,7 +6,6 @@
  */
 
 import "../../mod.ts"; // every class that travels is known before anything arrives
-import "../socketserver/mod.ts";
 import { connectToCreator, dieWithCreator } from "../platform/command.ts";
 import { importModule } from "../platform/modules.ts";
 import { exitNow, mainModule, osProcessId, setExitCode } from "../platform/runtime.ts";

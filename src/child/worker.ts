@@ -5,7 +5,6 @@
  */
 
 import "../../mod.ts"; // every class that travels is known before anything arrives
-import "../socketserver/mod.ts";
 import { exitNow } from "../platform/runtime.ts";
 import {
   dressGlobals,

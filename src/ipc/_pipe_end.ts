@@ -13,7 +13,7 @@ import { thisAgent } from "../transport/agent.ts";
 import { type Ends, type Lane, LANE_WORDS, SharedLane } from "../transport/lane.ts";
 import type { PackContext, UnpackContext } from "../transport/registry.ts";
 import { type Caller, type Exportable, packCore, type Reference } from "../transport/remote.ts";
-import { invokeLane, undoLane } from "../transport/remote_lane.ts";
+import { bringsValue, invokeLane, undoLane } from "../transport/remote_lane.ts";
 import { newRingMemory } from "../transport/ring.ts";
 import { destinationOf, Hold, Holders, HOLDERS_WORDS } from "./_holders.ts";
 
@@ -164,6 +164,10 @@ export class SharedEnd implements PipeEnd, Exportable {
     if (method === "incoming.restore") return this.incoming.restore(args[0]);
     const [lane, operation] = method.split(".");
     return invokeLane(lane === "incoming" ? this.incoming : this.outgoing, operation!, args, caller);
+  }
+
+  handsOn(method: string): boolean {
+    return bringsValue(method.slice(method.indexOf(".") + 1));
   }
 
   released(): void {

@@ -12,7 +12,7 @@ import {
   RemoteCore,
   unpackCore,
 } from "../transport/remote.ts";
-import { invokeLane, RemoteLane, undoLane } from "../transport/remote_lane.ts";
+import { bringsValue, invokeLane, RemoteLane, undoLane } from "../transport/remote_lane.ts";
 
 /** The part of a queue that its handles share. */
 export interface QueueCore extends Exportable {
@@ -39,6 +39,10 @@ export class SharedQueue implements QueueCore {
 
   invoke(method: string, args: readonly unknown[], caller: Caller): unknown {
     return invokeLane(this.lane, method, args, caller);
+  }
+
+  handsOn(method: string): boolean {
+    return bringsValue(method);
   }
 
   undo(method: string, answer: unknown): void {

@@ -101,8 +101,13 @@ class EndRelay extends RemoteCore {
   }
 
   /** Asks on somebody's behalf; throws at once what cannot travel. When the process over there dies, the end comes. */
-  request(method: string, args: readonly unknown[], signal: AbortSignal): Promise<unknown> {
-    const answer = this.ask(method, args, signal);
+  request(
+    method: string,
+    args: readonly unknown[],
+    signal: AbortSignal,
+    transit = false,
+  ): Promise<unknown> {
+    const answer = this.ask(method, args, signal, transit);
     this.#counts = true;
     return answer.catch((error) => {
       if (this.link.ended && !signal.aborted) return over(method);
@@ -112,7 +117,7 @@ class EndRelay extends RemoteCore {
 
   /** What a worker asks its hub, or somebody by way of a {@link LentEnd}. */
   override invoke(method: string, args: readonly unknown[], caller: Caller): unknown {
-    return caller.post ? this.tell(method, args) : this.request(method, args, caller.signal);
+    return caller.post ? this.tell(method, args) : this.request(method, args, caller.signal, true);
   }
 
   /** Gives back what was taken for somebody who has died before he had it. */
@@ -142,6 +147,10 @@ class LentEnd implements Exportable {
     else this.#hold.use();
     if (method === "rest" || method === "use") return this.relay.look();
     return this.relay.invoke(method, args, caller);
+  }
+
+  handsOn(): boolean {
+    return true;
   }
 
   undo(method: string, answer: unknown): void {

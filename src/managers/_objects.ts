@@ -1,8 +1,12 @@
-/** The plain objects that a manager's server holds: what DictProxy, ListProxy and the others stand for. */
+/**
+ * The plain objects that a manager's server holds: what DictProxy, ListProxy and the others stand for, with the same
+ * methods, since an AutoProxy may stand for one, too.
+ */
 
 import { RuntimeError, ValueError } from "../base/errors.ts";
 import { RawArray } from "../memory/shared_array.ts";
 import type { Numeric, TypeCode } from "../memory/value.ts";
+import { type Entries, entriesOf } from "./dict_proxy.ts";
 import { compare, same } from "./_order.ts";
 
 /** Gives a copy of the whole object. */
@@ -54,13 +58,24 @@ export class DictObject {
     return this.#map.get(key);
   }
 
-  update(entries: Map<unknown, unknown>): void {
-    for (const [key, value] of entries) this.#map.set(key, value);
+  update(entries: Entries<unknown, unknown>): void {
+    for (const [key, value] of entriesOf(entries)) this.#map.set(key, value);
   }
 
-  increment(key: unknown, by: unknown): unknown {
+  increment(key: unknown, by: unknown = 1): unknown {
     const before = this.#map.has(key) ? this.#map.get(key) : typeof by === "bigint" ? 0n : 0;
     const after = sum(before, by);
+    this.#map.set(key, after);
+    return after;
+  }
+
+  change(key: unknown, change: (value: unknown) => unknown): unknown {
+    const after = change(this.#map.get(key));
+    if (after instanceof Promise) {
+      throw new TypeError(
+        "Cannot update the value: the function gives a Promise; it must not await, to be one step",
+      );
+    }
     this.#map.set(key, after);
     return after;
   }
@@ -83,6 +98,10 @@ export class DictObject {
 
   items(): [unknown, unknown][] {
     return [...this.#map];
+  }
+
+  entries(): [unknown, unknown][] {
+    return this.items();
   }
 
   copy(): Map<unknown, unknown> {
@@ -126,7 +145,7 @@ export class ListObject {
     this.#items.splice(whole(index), 0, item);
   }
 
-  pop(index: number): unknown {
+  pop(index = -1): unknown {
     return this.#items.splice(this.#at(index, "pop"), 1)[0];
   }
 
@@ -153,14 +172,14 @@ export class ListObject {
     this.#items.reverse();
   }
 
-  sort(reverse: boolean): void {
-    const sign = reverse ? -1 : 1;
+  sort(options?: { reverse?: boolean }): void {
+    const sign = options?.reverse === true ? -1 : 1;
     // In place only once all could be compared.
     const sorted = this.#items.toSorted((a, b) => sign * compare(a, b));
     for (const [at, item] of sorted.entries()) this.#items[at] = item;
   }
 
-  increment(index: number, by: unknown): unknown {
+  increment(index: number, by: unknown = 1): unknown {
     const at = this.#at(index, "replace");
     return this.#items[at] = sum(this.#items[at], by);
   }
@@ -175,6 +194,10 @@ export class ListObject {
 
   length(): number {
     return this.#items.length;
+  }
+
+  copy(): unknown[] {
+    return this.#items;
   }
 
   [VALUE](): unknown {
@@ -207,6 +230,10 @@ export class SetObject {
 
   delete(member: unknown): boolean {
     return this.#set.delete(member);
+  }
+
+  discard(member: unknown): void {
+    this.#set.delete(member);
   }
 
   remove(member: unknown): void {
@@ -330,6 +357,10 @@ export class ArrayObject {
 
   length(): number {
     return this.#array.length;
+  }
+
+  copy(): Numeric[] {
+    return this.slice();
   }
 
   [VALUE](): unknown {

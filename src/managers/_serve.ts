@@ -22,7 +22,7 @@ import { onMessage } from "../transport/hub_line.ts";
 import { admitStrangers } from "../transport/registry.ts";
 import { type Arrival, type Door, LINE } from "./_door.ts";
 import { Server } from "./_server.ts";
-import type { Exposure } from "./_servants.ts";
+import type { Exposure } from "./_servant.ts";
 import { makerOf, SYNC_TYPES, type Type } from "./_types.ts";
 import { acceptLines } from "./manager_server.ts";
 import { proxyClass } from "./proxy.ts";
@@ -76,7 +76,7 @@ export async function serve(control: Connection, order: ServeOrder): Promise<voi
     if (!abandoned) await control.send([FAILED, error]);
     return;
   }
-  take = ([line, connection]) => server.serve(line, connection);
+  take = ([line, connection]) => server.serve(line, connection, true);
   laid.splice(0).forEach(take);
   const accepting = listener && acceptLines(listener, server);
   const arriving = serveDoor(order.queue, server);
@@ -89,12 +89,11 @@ export async function serve(control: Connection, order: ServeOrder): Promise<voi
   listener?.close();
   order.queue.shutdown({ immediate: true });
   take = ([, connection]) => connection.close();
-  server.stop("the manager was shut down");
-  await Promise.all([accepting, arriving]);
+  await Promise.all([accepting, arriving, server.stop("the manager was shut down")]);
 }
 
 async function serveDoor(queue: Queue<Arrival>, server: Server): Promise<void> {
-  for await (const [line, connection] of queue) server.serve(line, connection);
+  for await (const [line, connection] of queue) server.serve(line, connection, true);
 }
 
 async function typesOf({ types }: ServeOrder, control: Connection): Promise<Map<string, Type>> {

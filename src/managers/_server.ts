@@ -18,7 +18,8 @@ import { thisAgent } from "../transport/agent.ts";
 import type { Door } from "./_door.ts";
 import { FAILURE } from "./_messages.ts";
 import { copied, hostLine, type Line } from "./_line.ts";
-import { type Asker, type Servant, servantOf, TableServant } from "./_servants.ts";
+import { type Asker, type Servant, TableServant } from "./_servant.ts";
+import { servantOf } from "./_servants.ts";
 import { type Host, Session } from "./_session.ts";
 import { Shared } from "./_shared.ts";
 import { ITERATOR, type Type } from "./_types.ts";
@@ -51,6 +52,8 @@ export class Server implements Host {
   readonly #types: ReadonlyMap<string, Type>;
   readonly #sessions = new Map<number, Session>();
   readonly #ended = new Set<number>();
+  /** Those of whose objects something goes on until it is stopped. */
+  readonly #stopping = new Set<Servant>();
   readonly #loans = new Map<string, Loan>();
   /** Claims that are before their loans. */
   readonly #early = new Map<string, { readonly lender: number; resolve(shared: Shared | undefined): void }>();
@@ -64,10 +67,10 @@ export class Server implements Host {
     hostLine(manager, this.local);
   }
 
-  /** Serves a line until it ends; one that cannot be served is told why. */
-  serve(line: number, connection: Connection): void {
+  /** Serves a line until it ends, of our program or from outside; one that cannot be served is told why. */
+  serve(line: number, connection: Connection, ours: boolean): void {
     try {
-      const session = new Session(this, line, connection);
+      const session = new Session(this, line, connection, ours);
       this.#sessions.set(line, session);
       void session.serve();
     } catch (error) {
@@ -76,11 +79,12 @@ export class Server implements Host {
     }
   }
 
-  /** Ends every session. */
-  stop(why: string): void {
+  /** Ends every session, and what goes on in objects. */
+  async stop(why: string): Promise<void> {
     hostLine(this.manager, undefined);
     // None is over before all are: else one would be given what another had.
     for (const session of this.#sessions.values()) session.hangUp(why);
+    await Promise.all([...this.#stopping].map((servant) => servant.stop!()));
   }
 
   /** How many objects there are that somebody outside has a proxy of, or is being sent one. */
@@ -121,7 +125,11 @@ export class Server implements Host {
   }
 
   #serving(typeid: string, type: Type, object: unknown): Servant | Promise<Servant> {
-    const serving = (object: unknown) => servantOf(typeid, object, type, (...what) => this.share(...what));
+    const serving = (object: unknown) => {
+      const servant = servantOf(typeid, object, type, (...what) => this.share(...what));
+      if (servant.stop !== undefined) this.#stopping.add(servant);
+      return servant;
+    };
     return isPromise(object) ? object.then(serving) : serving(object);
   }
 
@@ -267,7 +275,7 @@ class LocalLine implements Line {
 
   // Whatever asks here is part of the server, and gets copies as everybody does.
   async request(object: number, method: string, args: readonly unknown[], signal = never): Promise<unknown> {
-    const asker: Asker = { agent: thisAgent().id, signal, gone: never };
+    const asker: Asker = { agent: thisAgent().id, signal, gone: never, ours: true };
     const given = copied(args);
     return copied(await this.shared(object).use((servant) => servant.invoke(method, given, asker)));
   }

@@ -26,7 +26,7 @@ import {
   RETURN,
   type ToServer,
 } from "./_messages.ts";
-import type { Asker, Servant } from "./_servants.ts";
+import type { Asker, Servant } from "./_servant.ts";
 import { Shared } from "./_shared.ts";
 
 /** What a session asks of its server. */
@@ -67,9 +67,12 @@ class Asking implements Asker {
   readonly gone: AbortSignal;
   #controller: AbortController | undefined;
 
-  constructor(agent: number, gone: AbortSignal) {
+  readonly ours: boolean;
+
+  constructor(agent: number, gone: AbortSignal, ours: boolean) {
     this.agent = agent;
     this.gone = gone;
+    this.ours = ours;
   }
 
   // Most methods do not wait, and look at no signal.
@@ -92,6 +95,7 @@ export class Session {
   /** The number of the line. */
   readonly line: number;
   readonly #host: Host;
+  readonly #ours: boolean;
   readonly #connection: Connection;
   readonly #outgoing: Lane;
   readonly #agent: number;
@@ -107,8 +111,10 @@ export class Session {
   #handled = 0;
   #ended = false;
 
-  constructor(host: Host, line: number, connection: Connection) {
+  /** `ours`: whether it is a process of the program that the server belongs to. */
+  constructor(host: Host, line: number, connection: Connection, ours: boolean) {
     this.line = line;
+    this.#ours = ours;
     this.#host = host;
     this.#connection = connection;
     this.#outgoing = lanesOf(connection).outgoing;
@@ -227,7 +233,7 @@ export class Session {
   }
 
   #request(number: number, object: number, method: string, args: unknown[]): void {
-    const asking = new Asking(this.#agent, this.#gone.signal);
+    const asking = new Asking(this.#agent, this.#gone.signal, this.#ours);
     const shared = this.#find(object);
     const unresolved = this.#host.unresolved(args);
     if (unresolved !== undefined) shared.await(unresolved);
@@ -239,6 +245,7 @@ export class Session {
     }
     if (!(result instanceof Promise)) return this.#answer(number, method, result, shared.servant!);
     this.#running.set(number, asking);
+    if (shared.servant?.exclusive?.has(method)) shared.await(result.catch(() => {/* who asked is told */}));
     result.then(
       (value) => this.#answer(number, method, value, shared.servant!),
       (error) => this.#fail(number, error),

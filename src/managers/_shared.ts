@@ -1,6 +1,6 @@
 /** One object in a manager's server. */
 
-import type { Servant } from "./_servants.ts";
+import type { Servant } from "./_servant.ts";
 
 /** An object that proxies stand for. It may yet have to be made; whoever uses it before waits, in order. */
 export class Shared {

@@ -3,6 +3,7 @@
 import { ValueError } from "../base/errors.ts";
 import { JoinableQueue } from "../ipc/joinable_queue.ts";
 import type { Numeric, TypeCode } from "../memory/value.ts";
+import { Pool, type PoolOptions } from "../pool/pool.ts";
 import type { Callable } from "../process/target.ts";
 import { Barrier, type BarrierOptions } from "../sync/barrier.ts";
 import { Condition } from "../sync/condition.ts";
@@ -11,7 +12,7 @@ import { Lock } from "../sync/lock.ts";
 import { RLock } from "../sync/rlock.ts";
 import { BoundedSemaphore, Semaphore } from "../sync/semaphore.ts";
 import { ArrayObject, DictObject, ListObject, NamespaceObject, SetObject, ValueObject } from "./_objects.ts";
-import type { Exposure } from "./_servants.ts";
+import type { Exposure } from "./_servant.ts";
 import { ConditionProxy } from "./condition_proxy.ts";
 import { DictProxy } from "./dict_proxy.ts";
 import { BarrierProxy, EventProxy } from "./event_proxy.ts";
@@ -19,6 +20,7 @@ import { IteratorProxy } from "./iterator_proxy.ts";
 import { ListProxy } from "./list_proxy.ts";
 import { LockProxy, SemaphoreProxy } from "./lock_proxy.ts";
 import { NamespaceProxy } from "./namespace_proxy.ts";
+import { PoolProxy } from "./pool_proxy.ts";
 import type { ProxyClass } from "./proxy.ts";
 import { QueueProxy } from "./queue_proxy.ts";
 import { SetProxy } from "./set_proxy.ts";
@@ -54,6 +56,7 @@ export const SYNC_TYPES: Readonly<Record<string, Type>> = {
   Condition: { ...type(ConditionProxy, (lock?: Lock) => new Condition(lock)), unwraps: true },
   Event: type(EventProxy, () => new Event()),
   Barrier: type(BarrierProxy, (parties: number, options?: BarrierOptions) => new Barrier(parties, options)),
+  Pool: type(PoolProxy, (processes?: number | PoolOptions) => new Pool(processes)),
   Queue: type(QueueProxy, (maxsize?: number) => new JoinableQueue(maxsize)),
   JoinableQueue: type(QueueProxy, (maxsize?: number) => new JoinableQueue(maxsize)),
 };

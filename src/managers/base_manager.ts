@@ -6,13 +6,14 @@ import { authkeyFor } from "../ipc/authkey.ts";
 import { type Connection, Pipe } from "../ipc/connection.ts";
 import { type Address, checkedAddress } from "../ipc/listener.ts";
 import { Queue } from "../ipc/queue.ts";
-import { settledWithin } from "../platform/runtime.ts";
+import { onProgramIdle, settledWithin } from "../platform/runtime.ts";
 import type { SocketAddress } from "../platform/stream.ts";
 import type { StartMethod } from "../process/hub.ts";
-import { agentOf, followStarter, Process } from "../process/process.ts";
+import { activeChildren, agentOf, followStarter, Process } from "../process/process.ts";
 import { type Address as Place, type Callable, callingModule, ref } from "../process/target.ts";
 import { methodOf } from "../team/options.ts";
 import { Whereabouts } from "../team/whereabouts.ts";
+import { thisAgent } from "../transport/agent.ts";
 import { AddressDoor, type Arrival, dial, PipeDoor } from "./_door.ts";
 import { ClientLine, useLine } from "./_line.ts";
 import { newNumber } from "./_messages.ts";
@@ -400,6 +401,7 @@ export class BaseManager implements AsyncDisposable {
     process.name = process.name.replace(/^\w+/, this.constructor.name);
     followStarter(process);
     process.start();
+    endWithProgram(this, process);
     theirs.close();
     const door = PipeDoor.of(order.queue, agentOf(process));
     const line = useLine(new ClientLine(order.manager, door));
@@ -473,6 +475,28 @@ export class BaseManager implements AsyncDisposable {
     };
     launch = (manager, listening) => manager.#launch(listening);
   }
+}
+
+/** Managers that run, and their processes. */
+const running = new Map<Process, BaseManager>();
+
+/** Has the program shut a manager down when it has nothing left to do, and no child that may yet use it. */
+function endWithProgram(manager: BaseManager, process: Process): void {
+  if (!thisAgent().isHub) return; // elsewhere it goes with whoever has started it
+  if (!watching) onProgramIdle(shutDownAll);
+  watching = true;
+  running.set(process, manager);
+  process.sentinel.then(() => running.delete(process));
+}
+
+let watching = false;
+
+function shutDownAll(): boolean {
+  if (running.size === 0 || activeChildren().some((child) => !child.daemon && !running.has(child))) {
+    return false;
+  }
+  for (const manager of running.values()) void manager.shutdown();
+  return true;
 }
 
 /** Why there is no server. */

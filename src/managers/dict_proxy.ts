@@ -1,7 +1,9 @@
 /** DictProxy: the proxy of a dict. */
 
 import { type Count, count } from "./_count.ts";
+import { callingModule } from "../process/target.ts";
 import { checkedKey } from "./_key.ts";
+import { callWork } from "./_work.ts";
 import type { IteratorProxy } from "./iterator_proxy.ts";
 import { BaseProxy, call, proxyTravels } from "./proxy.ts";
 
@@ -132,13 +134,38 @@ export class DictProxy<K = unknown, V = unknown> extends BaseProxy implements As
   }
 
   /**
-   * Gives several keys their values, in one step.
+   * Gives several keys their values, in one step; or one key what a function makes of its value.
+   *
+   * The function is an exported one, which the server imports and calls: nobody comes between its reading and its
+   * writing. So it must not await. Over a socket none is taken.
    *
    * @param entries A Map, pairs, or an object.
+   * @returns With a function: what it made.
+   *
+   * @example Read, compute and write in one step
+   * ```ts
+   * import { Manager } from "@multiprocessing/deno";
+   * import { square } from "examples/targets.ts";
+   * import assert from "node:assert/strict";
+   *
+   * await using manager = Manager();
+   * const numbers = manager.dict({ a: 2, b: 3 });
+   * await numbers.update({ b: 4, c: 5 });
+   * assert.equal(await numbers.update("a", square), 4);
+   * assert.deepEqual(await numbers.items(), [["a", 4], ["b", 4], ["c", 5]]);
+   * ```
    */
-  // deno-lint-ignore require-await -- what cannot be entries is a rejection
-  async update(entries: Entries<K, V>): Promise<void> {
-    return call(this, "update", [entriesOf(entries)]);
+  update(entries: Entries<K, V>): Promise<void>;
+  /**
+   * Changes one value in one step: nobody else has a say between reading and writing.
+   *
+   * @param key Which one.
+   * @param change An exported function that gives the new value; it runs in the server.
+   * @returns The new value.
+   */
+  update(key: K, change: (value: V) => V): Promise<V>;
+  update(...given: unknown[]): Promise<unknown> {
+    return updates(this, given, given.length === 2 ? callingModule() : undefined);
   }
 
   /**
@@ -161,7 +188,7 @@ export class DictProxy<K = unknown, V = unknown> extends BaseProxy implements As
    * ```
    */
   increment<N extends V & (number | bigint)>(key: K, by?: N | number): Promise<N> {
-    return this.#keyed("increment", key, by ?? 1);
+    return this.#keyed("increment", key, by);
   }
 
   /** Removes every key. */
@@ -213,6 +240,16 @@ export class DictProxy<K = unknown, V = unknown> extends BaseProxy implements As
   async #keyed<R>(method: string, key: K, ...rest: unknown[]): Promise<R> {
     return call<R>(this, method, [checkedKey(key), ...rest]);
   }
+}
+
+// deno-lint-ignore require-await -- what cannot be entries, or a key, is a rejection
+async function updates(dict: DictProxy, given: unknown[], site: string | undefined): Promise<unknown> {
+  if (given.length === 1) return call(dict, "update", [entriesOf(given[0] as Entries<unknown, unknown>)]);
+  const [key, change] = given;
+  if (typeof change !== "function") {
+    throw new TypeError(`Cannot update the value by ${String(change)}: give an exported function`);
+  }
+  return callWork(dict, "#change", change, site, (where) => [checkedKey(key), where]);
 }
 
 proxyTravels(DictProxy, "Dict");

@@ -100,7 +100,7 @@ export class ListProxy<T = unknown> extends BaseProxy implements AsyncIterable<T
    * @throws {RangeError} If there is none.
    */
   pop(index?: number): Promise<T> {
-    return call(this, "pop", [index ?? -1]);
+    return call(this, "pop", index === undefined ? [] : [index]);
   }
 
   /**
@@ -162,7 +162,7 @@ export class ListProxy<T = unknown> extends BaseProxy implements AsyncIterable<T
    * @throws {TypeError} If two of the items cannot be compared; then nothing has changed.
    */
   sort(options?: { reverse?: boolean }): Promise<void> {
-    return call(this, "sort", [options?.reverse ?? false]);
+    return call(this, "sort", [options ?? {}]);
   }
 
   /**
@@ -174,7 +174,7 @@ export class ListProxy<T = unknown> extends BaseProxy implements AsyncIterable<T
    * @throws {TypeError} If the item is no number, or the two are a number and a bigint.
    */
   increment<N extends T & (number | bigint)>(index: number, by?: N | number): Promise<N> {
-    return call(this, "increment", [index, by ?? 1]);
+    return call(this, "increment", [index, by]);
   }
 
   /**
@@ -195,7 +195,7 @@ export class ListProxy<T = unknown> extends BaseProxy implements AsyncIterable<T
 
   /** All of it, as an array of this process. */
   copy(): Promise<T[]> {
-    return call(this, "slice");
+    return call(this, "copy");
   }
 
   /** Yields the items one after the other, as they are when their turn comes. */

@@ -4,7 +4,6 @@ import { OSError, RuntimeError } from "../base/errors.ts";
 import type { Connection } from "../ipc/connection.ts";
 import { Listener } from "../ipc/listener.ts";
 import type { Address } from "../ipc/listener.ts";
-import { settledWithin } from "../platform/runtime.ts";
 import type { SocketAddress } from "../platform/stream.ts";
 import { AddressDoor } from "./_door.ts";
 import { HELLO, newNumber, WELCOME } from "./_messages.ts";
@@ -33,7 +32,7 @@ async function welcome(connection: Connection, server: Server): Promise<void> {
       return connection.close();
     }
     await connection.send([WELCOME, server.manager]);
-    server.serve(hello[1], connection);
+    server.serve(hello[1], connection, false);
   } catch {
     connection.close(); // it has hung up, or says what nobody can read
   }
@@ -75,7 +74,8 @@ async function welcome(connection: Connection, server: Server): Promise<void> {
 export class ManagerServer implements Disposable {
   readonly #listener: Listener;
   readonly #server: Server;
-  #serving: Promise<void> | undefined;
+  #state: "new" | "serving" | "stopped" = "new";
+  #stopped: Promise<void> | undefined;
 
   /** Servers are made by {@link BaseManager.getServer}. */
   constructor(types: ReadonlyMap<string, Type>, address: Address | undefined, authkey: Uint8Array) {
@@ -99,16 +99,17 @@ export class ManagerServer implements Disposable {
    * @throws {RuntimeError} If it serves already, or was stopped.
    */
   async serveForever(options?: { signal?: AbortSignal | undefined }): Promise<void> {
-    if (this.#serving !== undefined) {
+    if (this.#state !== "new") {
       throw new RuntimeError("Cannot serve: the server serves already, or was stopped; make another");
     }
+    this.#state = "serving";
     const signal = options?.signal;
     const stop = () => this.stop();
     signal?.addEventListener("abort", stop, { once: true });
-    this.#serving = acceptLines(this.#listener, this.#server);
-    if (signal?.aborted) this.stop();
+    if (signal?.aborted) stop();
     try {
-      await settledWithin(this.#serving, Infinity);
+      await acceptLines(this.#listener, this.#server);
+      await this.#stopped;
     } finally {
       signal?.removeEventListener("abort", stop);
     }
@@ -116,9 +117,10 @@ export class ManagerServer implements Disposable {
 
   /** Stops serving, and listening: whoever waits for something gets an {@link EOFError}. */
   stop(): void {
-    this.#serving ??= Promise.resolve();
+    if (this.#state === "stopped") return;
+    this.#state = "stopped";
     this.#listener.close();
-    this.#server.stop("the manager's server was stopped");
+    this.#stopped = this.#server.stop("the manager's server was stopped");
   }
 
   /** The same as {@link ManagerServer.stop}. */

@@ -16,6 +16,8 @@ import { Link } from "../transport/remote.ts";
 import { type Arrival, type Door, PipeDoor } from "./_door.ts";
 import { goesWithin, type Line, lineTo } from "./_line.ts";
 
+export type { Count } from "./_count.ts";
+
 /** What a proxy stands for. */
 export interface Referent {
   /** This process's line to the server. */

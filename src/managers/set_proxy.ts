@@ -68,8 +68,8 @@ export class SetProxy<T = unknown> extends BaseProxy implements AsyncIterable<T>
    *
    * @param member The member.
    */
-  async discard(member: T): Promise<void> {
-    await this.#with("delete", member);
+  discard(member: T): Promise<void> {
+    return this.#with("discard", member);
   }
 
   /**

@@ -10,6 +10,7 @@ import { BarrierProxy, EventProxy } from "./event_proxy.ts";
 import { itemsOf, ListProxy } from "./list_proxy.ts";
 import { LockProxy, SemaphoreProxy } from "./lock_proxy.ts";
 import { NamespaceProxy } from "./namespace_proxy.ts";
+import { PoolProxy } from "./pool_proxy.ts";
 import { QueueProxy } from "./queue_proxy.ts";
 import { membersOf, SetProxy } from "./set_proxy.ts";
 import { ArrayProxy, ValueProxy } from "./value_proxy.ts";
@@ -187,6 +188,24 @@ export class SyncManager extends BaseManager {
    */
   JoinableQueue<T = unknown>(maxsize: number = 0): QueueProxy<T> {
     return createIn(this, "JoinableQueue", [room(maxsize)], QueueProxy<T>);
+  }
+
+  /**
+   * A pool of workers.
+   *
+   * @param processes How many there may be, as many as there are processors when left out; or how many calls each takes
+   * before it is replaced, too.
+   * @returns A proxy of it.
+   * @throws {ValueError} If one of the numbers is not a whole one of at least 1.
+   */
+  Pool(processes?: number | { processes?: number; maxTasksPerChild?: number }): PoolProxy {
+    const { processes: most, maxTasksPerChild } = typeof processes === "object" ? processes : { processes };
+    const options = {
+      ...(most !== undefined && { processes: wholeNumber("number of processes", most, 1) }),
+      ...(maxTasksPerChild !== undefined &&
+        { maxTasksPerChild: wholeNumber("maxTasksPerChild", maxTasksPerChild, 1) }),
+    };
+    return createIn(this, "Pool", [options], PoolProxy);
   }
 }
 

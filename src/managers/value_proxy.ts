@@ -124,7 +124,7 @@ export class ArrayProxy<T extends TypeCode = NumberCode> extends BaseProxy
 
   /** All of it, as an array of this process. */
   copy(): Promise<Element<T>[]> {
-    return call(this, "slice");
+    return call(this, "copy");
   }
 
   /** Yields the numbers, as they are now. */

@@ -39,7 +39,8 @@ export type NetFault = "reset" | "closed" | "other";
 export function faultOf(error: unknown): NetFault {
   if (
     error instanceof Deno.errors.ConnectionReset || error instanceof Deno.errors.BrokenPipe ||
-    error instanceof Deno.errors.ConnectionAborted || error instanceof Deno.errors.NotConnected
+    error instanceof Deno.errors.ConnectionAborted || error instanceof Deno.errors.NotConnected ||
+    error instanceof Deno.errors.UnexpectedEof
   ) return "reset";
   const { code } = error as { code?: unknown };
   if (code === "ECONNRESET" || code === "EPIPE" || code === "ENOTCONN") return "reset";

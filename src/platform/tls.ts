@@ -41,6 +41,8 @@ export class TlsServerConn implements NetConn {
   readonly #waiting: Uint8Array[] = [];
   #waitingBytes = 0;
   #failure: Error | undefined;
+  /** Rejects what has been begun. */
+  readonly #pending = new Set<() => void>();
   #ended = false;
   /** Wakes the `read` that waits, if one does. */
   #stir: (() => void) | undefined;
@@ -105,17 +107,15 @@ export class TlsServerConn implements NetConn {
 
   write(from: Uint8Array): Promise<number> {
     const bytes = from.slice(0, CHUNK_BYTES); // the view may be of shared memory
-    return new Promise((resolve, reject) => {
-      if (this.#failure !== undefined) return reject(this.#failure);
-      this.#socket.write(bytes, (error) => error ? reject(this.#failure ?? error) : resolve(bytes.length));
-    });
+    return this.#unlessFailed((done) => this.#socket.write(bytes, () => done(bytes.length)));
   }
 
   closeWrite(): Promise<void> {
-    return new Promise((resolve) => this.#socket.end(resolve));
+    return this.#unlessFailed((done) => this.#socket.end(done));
   }
 
   close(): void {
+    this.#fail(cutOff());
     this.#socket.destroy();
     this.#conn.close();
   }
@@ -124,10 +124,27 @@ export class TlsServerConn implements NetConn {
     this.#conn.setNoDelay?.(on);
   }
 
+  /** What `begin` gives to its argument; rejects if the connection fails, or has failed, before. */
+  #unlessFailed<T>(begin: (done: (value: T) => void) => void): Promise<T> {
+    return new Promise((resolve, reject) => {
+      const fail = () => reject(this.#failure);
+      this.#pending.add(fail);
+      begin((value) => {
+        this.#pending.delete(fail);
+        // Node calls back after a failure, too.
+        if (this.#failure === undefined) resolve(value);
+        else fail();
+      });
+      if (this.#failure !== undefined) fail();
+    });
+  }
+
   #fail(error: Error): void {
-    this.#failure ??= error;
-    this.#secured.reject(this.#failure);
+    if (this.#failure !== undefined) return;
+    this.#failure = error;
+    this.#secured.reject(error);
     this.#stir?.();
+    for (const fail of this.#pending) fail();
   }
 
   /** The encrypted side, as the TLS socket wants it. */

@@ -156,7 +156,8 @@ onMessage("startSpawn", ({ order }: { order: Order }, from) => {
   const link = newLink(agent);
   const repack = ({ bytes, attachments }: PackedValue, root: string): PackedValue => {
     const options = { wire: true, context: link, root, receiver: `process "${order.identity.name}"` };
-    return { bytes: encode(decode(bytes, attachments), options).bytes.slice(), attachments: [] };
+    const value = decode(bytes, attachments, undefined, true);
+    return { bytes: encode(value, options).bytes.slice(), attachments: [] };
   };
   try {
     const wired = { ...order, args: repack(order.args, "args"), fields: repack(order.fields, "this") };

@@ -44,8 +44,8 @@ export interface Reduction<T extends object, S> {
  * Lets the instances of an exported class travel: as arguments, over queues and connections.
  *
  * Call it in the module that declares the class, right after it, so that every process that imports the module
- * knows. Without a reduction the own enumerable fields travel and the constructor does not run on arrival; private
- * `#fields` do not travel that way.
+ * knows. Without a reduction the own enumerable fields travel (of an error also message, stack and cause) and the
+ * constructor does not run on arrival; private `#fields` do not travel that way.
  *
  * Python: `copyreg.pickle`; there any class of a module can travel without being registered.
  *
@@ -80,13 +80,41 @@ export function register<T extends object, S = Partial<T>>(
   if (typeof Class !== "function" || Class.name === "") {
     throw new ValueError("Cannot register a class without a name: processes know it by its module and name");
   }
+  const { reduce, rebuild } = reduction ?? byFields(Class) as unknown as Reduction<T, S>;
   travels<T, S>(Class, {
     tag: `${Class.name} of ${callingModule() ?? "an unknown module"}`,
-    pack: (instance) =>
-      reduction === undefined ? { ...instance } as unknown as S : reduction.reduce(instance),
-    unpack: (state) =>
-      reduction === undefined
-        ? Object.assign(Object.create(Class.prototype), state)
-        : reduction.rebuild(state),
+    foreign: true,
+    pack: (instance) => reduce(instance),
+    unpack: (state) => rebuild(state),
   });
+}
+
+type Fields = Record<string, unknown>;
+
+/** What of an error is not enumerable. */
+const HIDDEN = ["message", "stack", "cause"];
+
+function byFields(
+  Class: abstract new (...args: never[]) => object,
+): Reduction<object, Fields | [Fields, Fields]> {
+  if (!(Class.prototype instanceof Error)) {
+    return {
+      reduce: (instance) => ({ ...instance }),
+      rebuild: (fields) => Object.assign(Object.create(Class.prototype), fields),
+    };
+  }
+  return {
+    reduce(error) {
+      const hidden = HIDDEN.filter((key) => Object.hasOwn(error, key));
+      return [{ ...error }, Object.fromEntries(hidden.map((key) => [key, (error as Fields)[key]]))];
+    },
+    rebuild(state) {
+      const [fields, hidden] = state as [Fields, Fields];
+      const error: Error = Reflect.construct(Error, [], Class); // a true error, without the constructor of the class
+      for (const [key, value] of Object.entries(hidden)) {
+        Object.defineProperty(error, key, { value, configurable: true, writable: true });
+      }
+      return Object.assign(error, fields);
+    },
+  };
 }

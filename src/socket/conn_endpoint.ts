@@ -1,7 +1,7 @@
 /** A socket's end over a connection of the runtime, for the event loop. */
 
-import { OSError } from "../base/errors.ts";
-import { addressOf, faultOf, type NetConn } from "../platform/net.ts";
+import { OSError, TimeoutError } from "../base/errors.ts";
+import { addressOf, faultOf, type NetConn, osError } from "../platform/net.ts";
 import {
   type Address,
   brokenPipe,
@@ -158,8 +158,11 @@ export class ConnEndpoint implements Endpoint {
 
   #failure(what: string, error: unknown): unknown {
     if (this.#closed) return closedHere(what);
-    if (faultOf(error) === "other") return error;
+    if (error instanceof TimeoutError) return error; // what was begun goes on
     if (what === "receive") this.#reading = undefined;
+    if (faultOf(error) === "other") {
+      return error instanceof OSError ? error : osError(`Cannot ${what}`, error);
+    }
     return what === "send" ? brokenPipe(error) : resetByPeer(what, error);
   }
 }

@@ -17,6 +17,17 @@ import type { HandlerClass } from "./handlers.ts";
  * Python has no such class: there UnixDatagramServer is a UDPServer, whose constructor takes another address.
  *
  * @typeParam A What an address is.
+ *
+ * @example Whatever takes datagrams
+ * ```ts
+ * import { type DatagramServer, UDPServer } from "@multiprocessing/deno/socketserver";
+ * import { UpperDatagramHandler } from "examples/handlers.ts";
+ * import assert from "node:assert/strict";
+ *
+ * const port = (server: DatagramServer<[string, number]>) => server.serverAddress[1];
+ * await using server = new UDPServer(["127.0.0.1", 0], UpperDatagramHandler);
+ * assert.ok(port(server) > 0);
+ * ```
  */
 export class DatagramServer<A extends Address = Address> extends BaseServer<DatagramRequest<A>, A> {
   /** Whether an address may be bound again at once. It always may: datagrams leave nothing behind. */

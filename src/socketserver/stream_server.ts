@@ -18,6 +18,17 @@ import type { HandlerClass } from "./handlers.ts";
  * Python has no such class: there UnixStreamServer is a TCPServer, whose constructor takes another address.
  *
  * @typeParam A What an address is.
+ *
+ * @example Whatever listens
+ * ```ts
+ * import { type StreamServer, TCPServer } from "@multiprocessing/deno/socketserver";
+ * import { EchoHandler } from "examples/handlers.ts";
+ * import assert from "node:assert/strict";
+ *
+ * const port = (server: StreamServer<[string, number]>) => server.serverAddress[1];
+ * await using server = new TCPServer(["127.0.0.1", 0], EchoHandler);
+ * assert.ok(port(server) > 0);
+ * ```
  */
 export class StreamServer<A extends Address = Address> extends BaseServer<Socket<A>, A> {
   /** Whether an address may be bound again at once. Deno always allows it. */

@@ -554,7 +554,7 @@ export class Dispatcher {
   #regain(task: Task, read: () => unknown[] | Sealed): void {
     try {
       const args = read();
-      task.args = (args instanceof Sealed ? args.open() : args) as unknown[];
+      task.args = (args instanceof Sealed ? args.inTransit() : args) as unknown[];
       task.transfer = [];
     } catch (error) {
       // Without transfer ours are as good.

@@ -26,7 +26,7 @@ export function reporter(progress: Progress | undefined, total: number | undefin
   let bar: ProgressBar | undefined;
   startProgressBar(total).then((started) => {
     bar = started;
-    bar?.update(last);
+    if (last > 0) bar?.update(last);
     if (stopped) bar?.stop();
   }).catch((error) => printError("Cannot show a progress bar:", error));
   return {

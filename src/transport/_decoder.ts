@@ -6,7 +6,7 @@
 
 import * as errors from "../base/errors.ts";
 import { describe } from "./_refusal.ts";
-import { errorClassByName, functionTraveller, travellerByTag } from "./registry.ts";
+import { errorClassByName, functionTraveller, Stranger, travellerByTag } from "./registry.ts";
 import type { UnpackContext } from "./registry.ts";
 import {
   ARRAY,
@@ -93,15 +93,22 @@ export class Decoder {
   readonly #starts = new WeakMap<object, number>();
   #attachments = NONE;
   #context: unknown;
+  #transit = false;
   #unpackContext: UnpackContext | undefined;
 
-  decode(bytes: Uint8Array, attachments: readonly unknown[], context: unknown): unknown {
+  decode(
+    bytes: Uint8Array,
+    attachments: readonly unknown[],
+    context: unknown,
+    transit: boolean,
+  ): unknown {
     if (this.#dirty) this.#reset();
     this.busy = this.#dirty = true;
     this.#bytes = bytes;
     this.#end = bytes.length;
     this.#attachments = attachments;
     this.#context = context;
+    this.#transit = transit;
     try {
       const value = this.#read();
       if (this.#at !== this.#end) {
@@ -492,6 +499,11 @@ export class Decoder {
     const number = this.#reserveRef();
     const tag = this.#key();
     const traveller = tag === undefined ? undefined : travellerByTag(tag);
+    if (this.#transit && tag !== undefined && (traveller === undefined || traveller.foreign)) {
+      const stranger = new Stranger(tag, this.#read());
+      this.#depth--;
+      return this.#refs[number] = stranger;
+    }
     if (traveller === undefined) {
       return this.#fail(`no class is registered under "${tag}"; import the module that registers it`);
     }

@@ -67,10 +67,17 @@ export function encode(value: unknown, options?: EncodeOptions): Packed {
  * @param bytes What `encode()` gave.
  * @param attachments What was posted beside it, in the same order.
  * @param context Handed to every `unpack()`.
+ * @param transit Whether this process only hands the value on. Then no code of the user's runs: an instance of a user's
+ * class stays what it was packed as, and encodes as that.
  * @returns The value.
  * @throws {RangeError} If the bytes are not what `encode()` gives, or an `unpack()` threw, whose error is its cause.
  * Errors of this library come through an `unpack()` as they are.
  */
-export function decode(bytes: Uint8Array, attachments: readonly unknown[] = [], context?: unknown): unknown {
-  return (decoder.busy ? new Decoder() : decoder).decode(bytes, attachments, context);
+export function decode(
+  bytes: Uint8Array,
+  attachments: readonly unknown[] = [],
+  context?: unknown,
+  transit = false,
+): unknown {
+  return (decoder.busy ? new Decoder() : decoder).decode(bytes, attachments, context, transit);
 }

@@ -41,6 +41,9 @@ export const DISCARDED: unique symbol = Symbol("discarded");
 /** What a take gives: a value, or why there is none. */
 export type Taken = unknown;
 
+/** What becomes of what is taken; {@link decode} when nothing is said. The bytes are valid until it returns. */
+export type Reader = (bytes: Uint8Array, attachments?: unknown[]) => unknown;
+
 /** What queues and connections ask of a lane. Times are milliseconds; `0` does not wait. */
 export interface Lane {
   /** Adds a value. */
@@ -48,7 +51,7 @@ export interface Lane {
   /** As {@link put}, blocking. */
   putSync(value: unknown, options: EncodeOptions, ms: number): PutResult;
   /** Takes the next value. */
-  take(ms: number, signal?: AbortSignal): Promise<Taken>;
+  take(ms: number, signal?: AbortSignal, read?: Reader): Promise<Taken>;
   /** As {@link take}, blocking. */
   takeSync(ms: number): Taken;
   /** Waits until there is something to take, or nothing will come any more; `false` if `ms` passed first. */
@@ -98,7 +101,7 @@ const NEVER_ENDS: Ends = { noSender: () => false, noReceiver: () => false };
 export interface TakenBack {
   /** Whether it is all in its bytes: it carries no handles, memory or ports. */
   readonly plain: boolean;
-  /** Gives the value. */
+  /** Gives the value as it is to be put elsewhere: see `transit` of {@link decode}. */
   read(): unknown;
   /** Lets go of what came with it. */
   discard(): void;
@@ -229,20 +232,20 @@ export class SharedLane implements Lane {
     return frame.ticket === 0 ? decode(frame.bytes) : this.#open(frame);
   }
 
-  take(ms: number, signal?: AbortSignal): Promise<Taken> {
+  take(ms: number, signal?: AbortSignal, read: Reader = decode): Promise<Taken> {
     if (signal?.aborted) return Promise.reject(signal.reason);
     const frame = this.#tryTake();
-    if (frame === NOTHING && ms > 0) return this.#takeLater(ms, signal);
+    if (frame === NOTHING && ms > 0) return this.#takeLater(ms, signal, read);
     if (typeof frame === "symbol") return Promise.resolve(frame);
-    if (frame.ticket !== 0) return this.#open(frame);
+    if (frame.ticket !== 0) return this.#open(frame, read);
     try {
-      return Promise.resolve(decode(frame.bytes));
+      return Promise.resolve(read(frame.bytes));
     } catch (error) {
       return Promise.reject(error);
     }
   }
 
-  async #takeLater(ms: number, signal?: AbortSignal): Promise<Taken> {
+  async #takeLater(ms: number, signal: AbortSignal | undefined, read: Reader): Promise<Taken> {
     let frame: Frame | Nothing = NOTHING;
     if (this.#spin.until(this.#somethingThere)) frame = this.#tryTake();
     const end = performance.now() + ms;
@@ -257,7 +260,7 @@ export class SharedLane implements Lane {
       if (outcome === "aborted") throw signal!.reason;
       if (outcome === "timeout") return NOTHING;
     }
-    return this.#open(frame);
+    return this.#open(frame, read);
   }
 
   takeSync(ms: number): Taken {
@@ -338,7 +341,10 @@ export class SharedLane implements Lane {
     });
     return frames.map((frame) => ({
       plain: frame.ticket === 0,
-      read: () => decode(...this.#openSync(frame)),
+      read: () => {
+        const [bytes, attachments] = this.#openSync(frame);
+        return decode(bytes, attachments, undefined, true);
+      },
       discard: () => this.#discard(frame.ticket),
     }));
   }
@@ -446,11 +452,11 @@ export class SharedLane implements Lane {
     return { bytes, ticket };
   }
 
-  async #open(frame: Frame | Nothing, context?: unknown): Promise<Taken> {
+  async #open(frame: Frame | Nothing, read: Reader = decode): Promise<Taken> {
     if (typeof frame === "symbol") return frame;
-    if (frame.ticket === 0) return decode(frame.bytes);
+    if (frame.ticket === 0) return read(frame.bytes);
     const [memory, ...attachments] = await claim(this.#agent, frame.ticket);
-    return decode(new Uint8Array(memory as SharedArrayBuffer).slice(), attachments, context);
+    return read(new Uint8Array(memory as SharedArrayBuffer).slice(), attachments);
   }
 
   #openSync(frame: Frame): [bytes: Uint8Array, attachments?: unknown[]] {
@@ -462,7 +468,8 @@ export class SharedLane implements Lane {
   /** What was left with the courier for a frame that nobody will take is fetched, and let go. */
   #discard(ticket: number): void {
     if (ticket === 0) return;
-    this.#open({ bytes: NO_BYTES, ticket }, DISCARDED)
+    const letGo: Reader = (bytes, attachments) => decode(bytes, attachments, DISCARDED, true);
+    this.#open({ bytes: NO_BYTES, ticket }, letGo)
       .catch(() => {/* part of it cannot be rebuilt, and nobody asks for it */});
   }
 

@@ -42,6 +42,8 @@ export interface Traveller<T extends object = object, P = unknown> {
   pack(value: T, c: PackContext): P;
   /** Builds the instance on the other side. */
   unpack(payload: P, c: UnpackContext): T;
+  /** Whether that runs code of the user's, which is for the sender and the receiver alone. */
+  readonly foreign?: boolean;
 }
 
 /** How functions travel. There is one way for all of them. */
@@ -74,7 +76,7 @@ export function travels<T extends object, P = unknown>(
 ): void {
   const before = byPrototype.get(Class.prototype);
   const holder = byTag.get(traveller.tag);
-  if (holder !== undefined && holder !== before && !strangers.has(holder)) {
+  if (holder !== undefined && holder !== before) {
     throw new errors.ValueError(
       `Cannot register class ${Class.name}: the tag "${traveller.tag}" belongs to another class; choose another tag`,
     );
@@ -107,6 +109,7 @@ export function staysHome(
 
 /** How `value` travels, by the nearest ancestor of its class that is registered. */
 export function travellerOf(value: object): Traveller | undefined {
+  if (value instanceof Stranger) return strangers(value.tag);
   let prototype: object | null = Object.getPrototypeOf(value);
   while (prototype !== null) {
     const traveller = byPrototype.get(prototype);
@@ -118,32 +121,43 @@ export function travellerOf(value: object): Traveller | undefined {
 
 /** The traveller registered under `tag`. */
 export function travellerByTag(tag: string): Traveller | undefined {
-  return byTag.get(tag) ?? (admitting ? admit(tag) : undefined);
+  return byTag.get(tag) ?? (admitting ? strangers(tag) : undefined);
+}
+
+/**
+ * What stands for an instance of a class in a process that only keeps it or hands it on: what it was packed as. It
+ * travels as the instance would, and no code of the class runs.
+ */
+export class Stranger {
+  /** The word that stands for the class. */
+  readonly tag: string;
+  /** What says in plain data what the instance is. */
+  readonly payload: unknown;
+
+  /** Made where an instance arrives. */
+  constructor(tag: string, payload: unknown) {
+    this.tag = tag;
+    this.payload = payload;
+  }
 }
 
 let admitting = false;
-const strangers = new Set<Traveller>();
 
 /**
- * Lets instances of classes that nobody here has registered in and, unchanged, out again: for a process that only keeps
- * what others put there.
+ * Lets instances of classes that nobody here has registered in as {@link Stranger}s: for a process that only keeps what
+ * others put there.
  */
 export function admitStrangers(): void {
   admitting = true;
 }
 
-/** A class that stands for one that is not known here. */
-function admit(tag: string): Traveller {
-  class Stranger {
-    readonly payload: unknown;
-    constructor(payload: unknown) {
-      this.payload = payload;
-    }
-  }
-  travels(Stranger, { tag, pack: ({ payload }) => payload, unpack: (payload) => new Stranger(payload) });
-  const traveller = byTag.get(tag)!;
-  strangers.add(traveller);
-  return traveller;
+/** How instances travel of a class that is not known here. */
+function strangers(tag: string): Traveller {
+  return {
+    tag,
+    pack: (stranger) => (stranger as Stranger).payload,
+    unpack: (payload) => new Stranger(tag, payload),
+  };
 }
 
 /** Says how functions travel; `undefined` refuses them all. */

@@ -41,6 +41,8 @@ export interface Caller {
 export interface Exportable {
   /** Does what a {@link RemoteCore} was asked. */
   invoke(method: string, args: readonly unknown[], caller: Caller): unknown;
+  /** Whether the arguments are for somebody else, who alone shall rebuild what is in them. */
+  handsOn?(method: string): boolean;
   /** What tells the object from others, where several JavaScript objects may stand for the same shared memory. */
   readonly identity?: number;
   /** Takes back what `invoke` did, because its answer never arrived. Objects that have it get receipts for answers. */
@@ -74,6 +76,8 @@ export function offerService(number: number, object: Exportable): void {
 
 interface Pending {
   readonly object: number;
+  /** Whether the answer is for somebody else. */
+  readonly transit: boolean;
   readonly resolve: (value: unknown) => void;
   readonly reject: (reason: unknown) => void;
 }
@@ -204,8 +208,17 @@ export class Link {
     return this.#unseen.get(number) ?? 0;
   }
 
-  /** Asks the other side. The caller's event loop stays up until the answer is there, unless a daemon thread asks. */
-  call(object: number, method: string, args: readonly unknown[], signal?: AbortSignal): Promise<unknown> {
+  /**
+   * Asks the other side. The caller's event loop stays up until the answer is there, unless a daemon thread asks.
+   * `transit`: whether it asks for somebody else, who alone shall rebuild what is in the answer.
+   */
+  call(
+    object: number,
+    method: string,
+    args: readonly unknown[],
+    signal?: AbortSignal,
+    transit = false,
+  ): Promise<unknown> {
     if (this.#ended !== undefined) return Promise.reject(this.#ended);
     const id = this.#next++;
     const request = this.#pack([REQUEST, id, object, method, args]);
@@ -221,6 +234,7 @@ export class Link {
       };
       this.#pending.set(id, {
         object,
+        transit,
         resolve: (value) => (done(), resolve(value)),
         reject: (reason) => (done(), reject(signal?.aborted ? signal.reason : reason)),
       });
@@ -256,11 +270,18 @@ export class Link {
     const head = decode(bytes.subarray(2, begin)) as unknown[];
     let contents: unknown;
     try {
-      contents = decode(bytes.subarray(begin), attachments, context);
+      contents = decode(bytes.subarray(begin), attachments, context, this.#handsOn(head));
     } catch (error) {
       return this.#spoilt(head, error);
     }
     this.#take([...head, contents]);
+  }
+
+  /** Whether what a message brings is for somebody else. */
+  #handsOn([kind, id, object, method]: unknown[]): boolean {
+    if (kind === RESPONSE || kind === FAILURE) return this.#pending.get(id as number)?.transit === true;
+    if (kind !== REQUEST && kind !== POST) return false;
+    return this.find(object as number)?.handsOn?.(method as string) === true;
   }
 
   /** What a message brings cannot be rebuilt here: whoever is concerned by it hears why. */
@@ -427,9 +448,9 @@ export abstract class RemoteCore implements Exportable {
     return this.mirror();
   }
 
-  /** Asks the object. */
-  ask(method: string, args: readonly unknown[], signal?: AbortSignal): Promise<unknown> {
-    return this.link.call(this.number, method, args, signal);
+  /** Asks the object; with `transit` for somebody else. */
+  ask(method: string, args: readonly unknown[], signal?: AbortSignal, transit = false): Promise<unknown> {
+    return this.link.call(this.number, method, args, signal, transit);
   }
 
   /** Tells the object. */
@@ -439,7 +460,12 @@ export abstract class RemoteCore implements Exportable {
 
   /** Relays for a third process. */
   invoke(method: string, args: readonly unknown[], caller: Caller): unknown {
-    return caller.post ? this.tell(method, args) : this.ask(method, args, caller.signal);
+    return caller.post ? this.tell(method, args) : this.ask(method, args, caller.signal, true);
+  }
+
+  /** A relay only hands on. */
+  handsOn(): boolean {
+    return true;
   }
 
   /** The last mirror that came from home. */

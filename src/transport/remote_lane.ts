@@ -1,13 +1,14 @@
 /** A lane that lives in another operating-system process, or is reached through the hub. */
 
 import { PicklingError, ValueError } from "../base/errors.ts";
-import { encode, type EncodeOptions } from "./codec.ts";
+import { decode, encode, type EncodeOptions } from "./codec.ts";
 import {
   ENDED,
   type Lane,
   noSyncHere,
   NOTHING,
   type PutResult,
+  type Reader,
   type SharedLane,
   SHUT,
   type Taken,
@@ -19,13 +20,21 @@ const WORDS: Readonly<Record<string, symbol>> = { nothing: NOTHING, shut: SHUT, 
 /** The words for a taskDone() too many. */
 export const TOO_OFTEN = "task_done() called too many times: every item that was put is finished with";
 
+/** What is taken for somebody else is for them to rebuild. */
+const inTransit: Reader = (bytes, attachments) => decode(bytes, attachments, undefined, true);
+
+/** Of what a {@link RemoteLane} asks: whether it brings a value that is only handed on here. */
+export function bringsValue(method: string): boolean {
+  return method === "put" || method === "restore";
+}
+
 /** Does for a link what a {@link RemoteLane} asks of the lane that lives here. */
 export function invokeLane(lane: Lane, method: string, args: readonly unknown[], caller: Caller): unknown {
   switch (method) {
     case "put":
       return lane.put(args[0], {}, args[1] as number, caller.signal);
     case "take":
-      return lane.take(args[0] as number, caller.signal).then((taken) => {
+      return lane.take(args[0] as number, caller.signal, inTransit).then((taken) => {
         const word = Object.keys(WORDS).find((key) => WORDS[key] === taken);
         return word ?? [taken];
       });

@@ -12,6 +12,7 @@ import { type PackContext, travels } from "./registry.ts";
 export class Sealed {
   readonly #bytes: Uint8Array;
   readonly #attachments: unknown[];
+  /** The link it came over, if it did: to its other end alone the bytes mean something. */
   readonly #context: unknown;
   /** Once it was opened, which is once only: what the value carries arrives by that. */
   #opened: { value: unknown } | undefined;
@@ -35,29 +36,32 @@ export class Sealed {
 
   /** The value. */
   open(): unknown {
-    this.#opened ??= { value: decode(this.#bytes, this.#attachments, this.#context) };
-    return this.#opened.value;
+    return this.#open(false);
+  }
+
+  /** The value for a process that only hands it on: see {@link decode}. */
+  inTransit(): unknown {
+    return this.#open(true);
   }
 
   /** Lets go of what the value carries. */
   discard(): void {
     if (this.#opened !== undefined) return;
     try {
-      decode(this.#bytes, this.#attachments, DISCARDED);
+      decode(this.#bytes, this.#attachments, DISCARDED, true);
     } catch { /* part of it cannot be rebuilt, and nobody asks for it */ }
   }
 
+  #open(transit: boolean): unknown {
+    this.#opened ??= { value: decode(this.#bytes, this.#attachments, this.#context, transit) };
+    return this.#opened.value;
+  }
+
   #pack({ wire, context }: PackContext): Pick<Packed, "bytes" | "attachments"> {
-    if (wire) {
-      try {
-        this.open();
-      } catch (error) {
-        // Plain data reads the same everywhere; whether it can be rebuilt is for the receiver to find out.
-        if (this.#attachments.length > 0) throw error;
-      }
+    if (this.#opened === undefined && !wire && this.#context === undefined) {
+      return { bytes: this.#bytes, attachments: this.#attachments };
     }
-    if (this.#opened === undefined) return { bytes: this.#bytes, attachments: this.#attachments };
-    return encode(this.#opened.value, { wire, context });
+    return encode(this.inTransit(), { wire, context });
   }
 
   static {

@@ -86,6 +86,24 @@ for (const mp of contexts()) {
     assert.equal(await pool.apply(sqr, [4]), 16);
   });
 
+  test(
+    mp,
+    "Pool call whose argument ends the worker that rebuilds it fails, and is not tried on others",
+    async () => {
+      await using pool = new mp.Pool(2);
+      for (const known of [false, true]) {
+        // The first call of a function goes another way than the later ones.
+        if (known) await pool.apply(targets.identity, [0]);
+        const death = await deathOf(
+          within(10_000, pool.apply(targets.identity, [new targets.Deadly(9)]), "the call"),
+        );
+        assert.deepEqual([death.exitcode, death.running], [9, "identity"]);
+        assert.equal(await pool.apply(sqr, [3]), 9);
+      }
+      assert.equal(pool.stats().failed, 2);
+    },
+  );
+
   test(mp, "Pool worker that dies idle is replaced, and no call fails", async () => {
     await using pool = new mp.Pool(2);
     const pid = await pool.apply(targets.pid);

@@ -375,7 +375,7 @@ for (const mp of contexts()) {
 
 const spawn = getContext("spawn");
 
-test(spawn, "SharedMemory that a child has made, closed and unlinked is freed", async () => {
+Deno.test("SharedMemory that a child has made, closed and unlinked is freed [spawn]", async () => {
   await using program = Program.deno("tests/fixtures/programs/makes_blocks.ts");
   const output = await program.end();
   assert.deepEqual([output.stderr, output.code], ["", 0]);

@@ -14,6 +14,7 @@ import {
   ValueError,
 } from "@multiprocessing/deno";
 import assert from "node:assert/strict";
+import { awaits, doubles, failsToDouble } from "../fixtures/manager_targets.ts";
 import { contexts, test } from "../support/contexts.ts";
 
 const range = (from: number, to: number) => Array.from({ length: to - from }, (_, i) => from + i);
@@ -209,6 +210,25 @@ for (const mp of contexts()) {
     const list = manager.list([1, 2]);
     assert.equal(await list.increment(-1, 5), 7);
     await assert.rejects(list.increment(2), RangeError);
+  });
+
+  managed("DictProxy.update() changes a value by a function, in one step and in order", async (manager) => {
+    const d = manager.dict({ a: 0.5 });
+    assert.equal(await d.update("a", doubles), 1); // from now on it is known where that is
+    const changes = range(0, 20).map(() => d.update("a", doubles));
+    const between = d.get("a");
+    const after = d.set("a", 5);
+    const values = await Promise.all(changes);
+    assert.deepEqual(values, range(1, 21).map((n) => 2 ** n));
+    assert.equal(await between, 2 ** 20);
+    await after;
+    assert.equal(await d.get("a"), 5);
+    await assert.rejects(d.update("a", failsToDouble), { name: "RangeError", message: "5" });
+    await assert.rejects(d.update("a", awaits as never), TypeError);
+    await assert.rejects(d.update("a", (n) => n + 1), PicklingError);
+    await assert.rejects(d.update("a", 5 as never), TypeError);
+    await assert.rejects(d.update(5 as never), TypeError);
+    assert.equal(await d.get("a"), 5);
   });
 
   managed("keys that would be copies are refused at once", async (manager) => {

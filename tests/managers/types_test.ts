@@ -18,6 +18,8 @@ import {
   ListProxy,
   LockProxy,
   NamespaceProxy,
+  PicklingError,
+  PoolProxy,
   type ProcessOptions,
   QueueProxy,
   SemaphoreProxy,
@@ -230,6 +232,38 @@ for (const mp of contexts()) {
     assert.throws(() => manager.Barrier(0), ValueError);
     const hasty = manager.Barrier(2, { timeout: 5 });
     await assert.rejects(hasty.wait(), BrokenBarrierError);
+  });
+
+  // test_pool
+  managed("Pool of a manager", async (manager, run) => {
+    const o = manager.Pool(2);
+    assert.ok(o instanceof PoolProxy);
+    assert.equal(await o.apply(targets.triple, [3]), 9);
+    assert.deepEqual(await o.map(targets.triple, [1, 2, 3]), [3, 6, 9]);
+    assert.deepEqual(await o.starmap(targets.plus, [[1, 2], [3, 4]], { chunksize: 1 }), [3, 7]);
+    assert.deepEqual(await Array.fromAsync(o.imap(targets.triple, [1, 2, 3])), [3, 6, 9]);
+    const unordered = await Array.fromAsync(o.imapUnordered(targets.triple, [1, 2, 3]));
+    assert.deepEqual(unordered.sort(), [3, 6, 9]);
+    const called: unknown[] = [];
+    const result = o.applyAsync(targets.triple, [4], { callback: (value) => called.push(value) });
+    assert.equal(await result.get(), 12);
+    assert.equal(result.successful(), true);
+    assert.deepEqual(called, [12]);
+    await assert.rejects(o.apply(targets.failsWith, ["in the pool"]), {
+      name: "RangeError",
+      message: "in the pool",
+    });
+    await assert.rejects(o.apply(() => 1), PicklingError);
+    const hurry = new AbortController();
+    const given = o.applyAsync(targets.neverEnds, [], { signal: hurry.signal });
+    hurry.abort(new RangeError("enough"));
+    await assert.rejects(given.get(), RangeError);
+    await run(targets.testPool, o); // which ends it
+    await assert.rejects(o.apply(targets.triple, [1]), ValueError);
+    assert.throws(() => manager.Pool(0), ValueError);
+    const busy = manager.Pool(1);
+    busy.applyAsync(targets.neverEnds); // and the manager ends all the same
+    assert.equal(await manager.list([1]).length, 1);
   });
 
   // test_queue, test_joinable_queue

@@ -4,8 +4,13 @@
  * @module
  */
 import { exit, getpid, type Queue } from "@multiprocessing/deno";
-import { createConnection, SHUT_WR, type Socket } from "@multiprocessing/deno/socket";
-import { BaseRequestHandler, StreamRequestHandler } from "@multiprocessing/deno/socketserver";
+import { createConnection, type DatagramSocket, SHUT_WR, type Socket } from "@multiprocessing/deno/socket";
+import {
+  BaseRequestHandler,
+  type DatagramRequest,
+  DatagramRequestHandler,
+  StreamRequestHandler,
+} from "@multiprocessing/deno/socketserver";
 
 /** Sends everything back. */
 export class Echo extends BaseRequestHandler {
@@ -92,13 +97,17 @@ export class Actor extends StreamRequestHandler<[reports?: Queue<Report>]> {
     throw new Refused("I throw");
   }
 
+  throwsFunction(): Promise<void> {
+    throw () => 1;
+  }
+
   async exits(code: string): Promise<void> {
     await this.wfile.write("before");
     exit(Number(code));
   }
 
   async spins(): Promise<void> {
-    await this.wfile.write("spinning");
+    await this.wfile.write(`spinning ${getpid()}`);
     for (;;);
   }
 
@@ -141,6 +150,47 @@ export class Actor extends StreamRequestHandler<[reports?: Queue<Report>]> {
     await this.wfile.write(`stopping ${this.server.serverAddress[1]}`);
   }
 
+  /** Closes the connection itself, and tries to go on. */
+  async closes(): Promise<void> {
+    await this.request.sendall("closing");
+    this.request.close();
+    this.request.close();
+    const sent = await this.request.send("x").then(() => "sent", (error) => error.name);
+    const received = await this.request.recv(1).then(() => "received", (error) => error.name);
+    await this.#tell("closed", sent, received);
+  }
+
+  /** Waits for what does not come: with the event loop, then blocking. */
+  async timesOut(): Promise<void> {
+    this.request.settimeout(20);
+    const names = [await this.request.recv(1).then(() => "received", (error) => error.name)];
+    try {
+      this.request.recvSync(1);
+    } catch (error) {
+      names.push((error as Error).name);
+    }
+    await this.wfile.write(names.join());
+  }
+
+  /** Goes on to the end of its input, and then says that it is done. */
+  async finishes(): Promise<void> {
+    await this.request.sendall("at work");
+    await this.rfile.read();
+    await this.request.sendall("done");
+  }
+
+  /** Reads and writes as web streams. */
+  async streams(): Promise<void> {
+    const upper = new TransformStream<string, string>({
+      transform: (text, controller) => controller.enqueue(text.toUpperCase()),
+    });
+    await this.request.readable
+      .pipeThrough(new TextDecoderStream())
+      .pipeThrough(upper)
+      .pipeThrough(new TextEncoderStream())
+      .pipeTo(this.request.writable);
+  }
+
   /** Ends its own side first, and goes on listening. */
   async halves(): Promise<void> {
     await this.wfile.write("half");
@@ -163,6 +213,35 @@ export class Actor extends StreamRequestHandler<[reports?: Queue<Report>]> {
 
   async #tell(...report: Report): Promise<void> {
     await this.args[0]!.put(report);
+  }
+}
+
+/** Answers in capitals, line by line, or throws if it is asked to. */
+export class Shouting extends DatagramRequestHandler {
+  override async handle(): Promise<void> {
+    if (text(this.packet) === "throw") throw new Refused("asked to");
+    for await (const line of this.rfile) await this.wfile.write(text(line).toUpperCase());
+  }
+}
+
+/** Tells what it has got, and whether it may read files if that is the question. */
+export class Answering extends BaseRequestHandler<[end: string], DatagramRequest> {
+  override async handle(): Promise<void> {
+    const [data, socket] = this.request;
+    await socket.sendto(this.#answer(text(data), socket), this.clientAddress);
+  }
+
+  #answer(question: string, socket: DatagramSocket): string {
+    if (question !== "may I read?") {
+      return `${socket.getsockname().join(":")} hears "${question}" from ${this.clientAddress[1]}${
+        this.args[0]
+      }`;
+    }
+    try {
+      return Deno.readTextFileSync("/etc/hostname");
+    } catch (error) {
+      return (error as Error).name;
+    }
   }
 }
 

@@ -106,8 +106,8 @@ const byPath = (server: Server) =>
 
 const usual = { blocks: true, watches: true, resets: true };
 
-/** All of them, as far as this machine has them. */
-export const kinds: readonly Kind[] = [
+/** TCP. */
+export const tcpKinds: readonly Kind[] = [
   { ...usual, name: "accepted by workers", make: (H, o) => new Tcp(HERE, H, o), connect: plainly },
   { ...usual, name: "moved to workers", make: (H, o) => new Seeing(HERE, H, o), connect: plainly },
   {
@@ -116,6 +116,10 @@ export const kinds: readonly Kind[] = [
     make: (H, o) => new Tcp(HERE, H, { ...o, handoff: false }),
     connect: plainly,
   },
+];
+
+/** Unix sockets. */
+export const unixKinds: readonly Kind[] = [
   { ...usual, name: "Unix", make: (H, o) => new Unix(H, o), connect: byPath, resets: false },
   {
     ...usual,
@@ -124,6 +128,10 @@ export const kinds: readonly Kind[] = [
     connect: byPath,
     resets: false,
   },
+];
+
+/** TLS. */
+export const tlsKinds: readonly Kind[] = [
   {
     ...usual,
     name: "TLS",
@@ -139,13 +147,15 @@ export const kinds: readonly Kind[] = [
     blocks: false,
     resets: false,
   },
-  ...(Deno.build.os === "linux"
-    ? [{
-      ...usual,
-      name: "processes",
-      make: (H: HandlerClass, o?: ServerOptions) => new Forking(HERE, H, o),
-      connect: plainly,
-      watches: false,
-    }]
-    : []),
 ];
+
+/** Processes, where there are descriptors to hand on. */
+export const processKinds: readonly Kind[] = Deno.build.os === "linux"
+  ? [{
+    ...usual,
+    name: "processes",
+    make: (H: HandlerClass, o?: ServerOptions) => new Forking(HERE, H, o),
+    connect: plainly,
+    watches: false,
+  }]
+  : [];
