@@ -5,9 +5,10 @@
  * are served in the order in which they were sent; one that waits holds up no other.
  */
 
-import { EOFError, PicklingError, RemoteError, RemoteTraceback } from "../base/errors.ts";
+import { EOFError, PicklingError, RemoteError } from "../base/errors.ts";
 import { type Connection, lanesOf } from "../ipc/connection.ts";
 import { nextTurn } from "../platform/runtime.ts";
+import { traced } from "../team/traced.ts";
 import { onBehalf, thisAgent } from "../transport/agent.ts";
 import { type Lane, NOTHING, SharedLane, type Taken } from "../transport/lane.ts";
 import { named, within } from "./_line.ts";
@@ -308,13 +309,4 @@ function isMessage(message: unknown): message is ToServer {
 
 function isNumber(value: unknown): boolean {
   return Number.isSafeInteger(value) && (value as number) >= 0;
-}
-
-/** Puts an error's stack where the other side finds it as that of the server. */
-function traced(error: unknown): unknown {
-  if (error instanceof Error && !(error.cause instanceof RemoteTraceback)) {
-    const cause = new RemoteTraceback(error.stack ?? String(error), { cause: error.cause });
-    Reflect.defineProperty(error, "cause", { value: cause, configurable: true, writable: true });
-  }
-  return error;
 }

@@ -7,7 +7,7 @@ import { type Connection, Pipe } from "../ipc/connection.ts";
 import { type Address, checkedAddress } from "../ipc/listener.ts";
 import { Queue } from "../ipc/queue.ts";
 import { onProgramIdle, settledWithin } from "../platform/runtime.ts";
-import type { SocketAddress } from "../platform/stream.ts";
+import { removePrivateSocket, type SocketAddress } from "../platform/stream.ts";
 import type { StartMethod } from "../process/hub.ts";
 import { activeChildren, agentOf, followStarter, Process } from "../process/process.ts";
 import { type Address as Place, type Callable, callingModule, ref } from "../process/target.ts";
@@ -415,6 +415,7 @@ export class BaseManager implements AsyncDisposable {
     this.#ready.then(async () => {
       await process.sentinel;
       line.lost();
+      if (this.#address === undefined && typeof this.#bound === "string") removePrivateSocket(this.#bound);
     }, (error) => {
       this.#state = "over";
       line.end(failed(error));

@@ -1,14 +1,16 @@
-/** Datagram sockets of the runtime: UDP with `node:dgram`, which needs no flag; Unix with Deno's own, which does. */
+/** Datagram sockets: UDP with `node:dgram`, since Deno's own need a flag; Unix by their descriptors. */
 
 import type { Socket as UdpSocket } from "node:dgram";
 import { OSError, RuntimeError } from "../base/errors.ts";
 import { builtin } from "./builtin.ts";
-import { addressOf, type NetAddress, osError, removeSocketFile, shownAddress } from "./net.ts";
+import { KernelDatagramPort } from "./kernel_datagram.ts";
+import { whyNotInKernel } from "./kernel_listener.ts";
+import { type NetAddress, osError } from "./net.ts";
 
 /** A datagram and where it came from. */
 export type Datagram = [data: Uint8Array<ArrayBuffer>, from: NetAddress];
 
-/** A bound datagram socket. It keeps the event loop up while it is `ref`ed, which at first it is not. */
+/** A bound datagram socket. It keeps the event loop up, and may wait for datagrams, only while it is `ref`ed. */
 export interface DatagramPort {
   /** Where it is bound. */
   readonly address: NetAddress;
@@ -16,9 +18,9 @@ export interface DatagramPort {
   receive(): Promise<Datagram>;
   /** Sends a datagram; how many bytes that were. */
   send(data: Uint8Array, to: NetAddress): Promise<number>;
-  /** Lets it keep the event loop up. */
+  /** Lets it keep the event loop up, until as many calls of {@link unref}. */
   ref(): void;
-  /** Lets it keep nothing up. */
+  /** Takes a {@link ref} back. */
   unref(): void;
   /** Closes it and takes its socket file away. */
   close(): void;
@@ -26,18 +28,21 @@ export interface DatagramPort {
 
 /** So much is kept for somebody who does not take it; the kernel would hold as much. */
 const HELD_BYTES = 256 * 1024;
-/** The longest datagram there can be. */
-const LONGEST_BYTES = 64 * 1024;
 
 /**
  * Binds a datagram socket.
  *
  * @param address Host, every interface when empty, and port, 0 for any that is free; or the path of a Unix socket.
  * @throws {OSError} If the address cannot be had.
- * @throws {RuntimeError} If Deno was started without the flag that Unix datagram sockets need.
+ * @throws {RuntimeError} If Unix datagram sockets are not possible here, or not without another flag.
  */
 export function bindDatagram(address: Readonly<NetAddress>): DatagramPort {
-  return typeof address === "string" ? new UnixPort(address) : new UdpPort(address);
+  if (typeof address !== "string") return new UdpPort(address);
+  const why = whyNotInKernel(address);
+  if (why === undefined) return new KernelDatagramPort(address);
+  throw new RuntimeError(
+    `Cannot bind ${JSON.stringify(address)} for datagrams: ${why}; or use a Unix stream socket`,
+  );
 }
 
 const closed = () => new OSError("Cannot receive: the socket was closed; Bad file descriptor");
@@ -49,6 +54,7 @@ class UdpPort implements DatagramPort {
   #heldBytes = 0;
   #waiting: { resolve(datagram: Datagram): void; reject(error: unknown): void } | undefined;
   #failure: unknown;
+  #refs = 0;
 
   constructor(address: readonly [hostname: string, port: number]) {
     const { createSocket, dns, isIP } = node();
@@ -107,11 +113,11 @@ class UdpPort implements DatagramPort {
   }
 
   ref(): void {
-    this.#socket.ref();
+    if (this.#refs++ === 0) this.#socket.ref();
   }
 
   unref(): void {
-    this.#socket.unref();
+    if (--this.#refs === 0) this.#socket.unref();
   }
 
   close(): void {
@@ -131,71 +137,6 @@ function numericHost(address: readonly [string, number], isIP: (host: string) =>
     return listener.addr.hostname;
   } catch (error) {
     throw osError(`Cannot bind ${address.join(":")}`, error, "choose another host");
-  }
-}
-
-interface UnstableDatagramConn {
-  receive(into: Uint8Array<ArrayBuffer>): Promise<[Uint8Array<ArrayBuffer>, Deno.Addr]>;
-  send(data: Uint8Array, to: Deno.Addr): Promise<number>;
-  ref(): void;
-  unref(): void;
-  close(): void;
-}
-
-class UnixPort implements DatagramPort {
-  readonly address: NetAddress;
-  readonly #conn: UnstableDatagramConn;
-
-  constructor(path: string) {
-    const { listenDatagram } = Deno as unknown as {
-      listenDatagram?(options: { transport: "unixpacket"; path: string }): UnstableDatagramConn;
-    };
-    if (listenDatagram === undefined) {
-      throw new RuntimeError(
-        `Cannot bind ${JSON.stringify(path)}: Deno has Unix datagram sockets only when it is started with ` +
-          "--unstable-net; start it so, or use a Unix stream socket",
-      );
-    }
-    try {
-      this.#conn = listenDatagram({ transport: "unixpacket", path });
-    } catch (error) {
-      if (error instanceof Deno.errors.NotCapable) throw error;
-      throw osError(`Cannot bind ${JSON.stringify(path)}`, error, "choose another path");
-    }
-    this.#conn.unref();
-    this.address = path;
-  }
-
-  async receive(): Promise<Datagram> {
-    try {
-      const [data, from] = await this.#conn.receive(new Uint8Array(LONGEST_BYTES));
-      return [data.slice(), addressOf(from)];
-    } catch (error) {
-      throw error instanceof Deno.errors.BadResource || error instanceof Deno.errors.Interrupted
-        ? closed()
-        : error;
-    }
-  }
-
-  async send(data: Uint8Array, to: NetAddress): Promise<number> {
-    try {
-      return await this.#conn.send(data, { transport: "unixpacket", path: to as string } as Deno.Addr);
-    } catch (error) {
-      throw osError(`Cannot send to ${shownAddress(to)}`, error);
-    }
-  }
-
-  ref(): void {
-    this.#conn.ref();
-  }
-
-  unref(): void {
-    this.#conn.unref();
-  }
-
-  close(): void {
-    this.#conn.close();
-    removeSocketFile(this.address as string);
   }
 }
 

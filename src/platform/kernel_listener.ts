@@ -3,6 +3,7 @@
 import { OSError } from "../base/errors.ts";
 import { KernelSocket } from "./kernel_socket.ts";
 import { type NetAddress, removeSocketFile, shownAddress } from "./net.ts";
+import { Alarm, Watch } from "./watch.ts";
 import {
   addressFrom,
   EAGAIN,
@@ -25,8 +26,6 @@ const CLOEXEC = 0o2000000;
 const SOL_SOCKET = 1;
 const SO_REUSEADDR = 2;
 const POLLIN = 1;
-/** What is written to an `eventfd`. */
-const ONE = new BigUint64Array([1n]);
 /** The longest path of a Unix socket, with its closing zero. */
 const PATH_BYTES = 108;
 
@@ -49,16 +48,11 @@ export class KernelListener {
   readonly #io: Io = io.hold();
   readonly #functions: Listening = listening.hold();
   readonly #fd: number;
+  readonly #watch: Watch;
   /** The file of a Unix socket. */
   readonly #path: string | undefined;
-  /** An `eventfd` that ends the wait of the thread which watches the socket. */
-  readonly #alarm: number;
-  #watching: Promise<unknown> | undefined;
-  #up = true;
   #closed = false;
-  /** For who waits without keeping the event loop up. */
-  #stir: (() => void) | undefined;
-  /** Settles when no other thread uses the socket any more. */
+  /** Settles when no other thread accepts connections any more. */
   #lent: Promise<void> | undefined;
 
   /**
@@ -74,8 +68,8 @@ export class KernelListener {
       listening.drop();
       throw error;
     }
+    this.#watch = new Watch(this.#fd, this.#io, this.#functions);
     this.#path = typeof address === "string" && !address.startsWith("\0") ? address : undefined;
-    this.#alarm = this.#functions.eventfd(0, NONBLOCK | CLOEXEC);
     this.address = addressFrom((bytes, length) => this.#io.getsockname(this.#fd, bytes, length));
   }
 
@@ -85,7 +79,7 @@ export class KernelListener {
       const fd = this.#functions.accept4(this.#fd, null, null, CLOEXEC);
       if (fd >= 0) return new KernelSocket(fd);
       const number = errno(this.#io);
-      if (number === EAGAIN) await this.#change();
+      if (number === EAGAIN) await this.#watch.change();
       else if (number !== EINTR) throw systemError(this.#io, "Cannot accept a connection", number);
     }
     throw closedListener();
@@ -98,7 +92,7 @@ export class KernelListener {
 
   /** Settles when there may be such a connection. Rejects once the listener is closed. */
   async knock(): Promise<void> {
-    await this.#change();
+    await this.#watch.change();
     if (this.#closed) throw closedListener();
   }
 
@@ -111,42 +105,24 @@ export class KernelListener {
 
   /** Lets a wait for a connection keep the event loop up. */
   ref(): void {
-    this.#up = true;
-    this.#stir?.();
+    this.#watch.ref();
   }
 
   /** Lets a wait for a connection keep nothing up; it goes on after {@link ref}. */
   unref(): void {
-    this.#up = false;
-    this.#ring();
+    this.#watch.unref();
   }
 
   /** Closes it and takes its socket file away. Settles when nobody waits for a connection any more. */
   async close(): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;
-    this.#ring();
-    this.#stir?.();
     if (this.#path !== undefined) removeSocketFile(this.#path);
-    await this.#watching;
+    await this.#watch.close();
     await this.#lent;
     this.#io.close(this.#fd);
-    this.#io.close(this.#alarm);
     io.drop();
     listening.drop();
-  }
-
-  /** Settles when it is time to look again. */
-  async #change(): Promise<void> {
-    if (!this.#up) return await new Promise((stir) => this.#stir = stir);
-    const polled = new Int32Array([this.#fd, POLLIN, this.#alarm, POLLIN]);
-    await (this.#watching = this.#io.pollAside(polled, 2n, -1));
-    this.#watching = undefined;
-    if (!this.#closed) this.#functions.read(this.#alarm, new Uint8Array(8), 8n);
-  }
-
-  #ring(): void {
-    if (this.#watching !== undefined) this.#functions.write(this.#alarm, ONE, 8n);
   }
 }
 
@@ -154,17 +130,13 @@ export class KernelListener {
 export class Loan {
   /** The descriptor. */
   readonly fd: number;
-  /** An `eventfd` that ends their waits. */
-  readonly alarm: number;
-  readonly #io: Io;
-  readonly #functions: Listening;
+  /** Ends their waits. */
+  readonly alarm: Alarm;
   readonly #ended = Promise.withResolvers<void>();
 
   constructor(fd: number, io: Io, functions: Listening) {
     this.fd = fd;
-    this.#io = io;
-    this.#functions = functions;
-    this.alarm = functions.eventfd(0, NONBLOCK | CLOEXEC);
+    this.alarm = new Alarm(io, functions);
   }
 
   /** Settles when it has ended. */
@@ -172,14 +144,9 @@ export class Loan {
     return this.#ended.promise;
   }
 
-  /** Ends all waits, now and later. */
-  ring(): void {
-    this.#functions.write(this.alarm, ONE, 8n);
-  }
-
   /** No other thread uses the socket any more. */
   end(): void {
-    this.#io.close(this.alarm);
+    this.alarm.close();
     this.#ended.resolve();
   }
 }
@@ -208,16 +175,14 @@ function listenOn(address: Readonly<NetAddress>, backlog: number, io: Io, functi
 
 const CURE = "choose another address, or port 0 for any";
 
-function cannotListen(address: Readonly<NetAddress>): string {
-  return `Cannot listen on ${shownAddress(address)}`;
-}
+const cannotListen = (address: Readonly<NetAddress>) => `Cannot listen on ${shownAddress(address)}`;
 
 /** A `struct sockaddr_un`. A path that begins with a zero is a name without a file. */
 export function unixAddress(path: string): Uint8Array<ArrayBuffer> {
   const encoded = new TextEncoder().encode(path.startsWith("\0") ? path : `${path}\0`);
   if (encoded.length > PATH_BYTES) {
     throw new OSError(
-      `${cannotListen(path)}: the path has more than ${PATH_BYTES - 1} bytes; use a shorter one`,
+      `Cannot use ${shownAddress(path)}: it has more than ${PATH_BYTES - 1} bytes; use a shorter path`,
     );
   }
   const bytes = new Uint8Array(2 + encoded.length);

@@ -155,6 +155,17 @@ function listenPrivately(): StreamListener {
   return listenStream({ hostname: "127.0.0.1", port: 0 });
 }
 
+/** Removes the socket and the directory that were made for a listener without an address, if its process could not. */
+export function removePrivateSocket(path: string): void {
+  for (const left of [path, path.slice(0, path.lastIndexOf("/"))]) {
+    try {
+      Deno.removeSync(left);
+    } catch (error) {
+      if (!(error instanceof Deno.errors.NotFound)) throw error;
+    }
+  }
+}
+
 /**
  * Connects to a listening socket, waiting while its backlog is full.
  *

@@ -5,7 +5,7 @@ import { wholeNumber } from "../base/options.ts";
 import { bindDatagram, type Datagram, type DatagramPort } from "../platform/datagram.ts";
 import { settledWithin } from "../platform/runtime.ts";
 import { arriving } from "../transport/arriving.ts";
-import { type Address, asBytes, closedHere, timeoutMs, tooLate } from "./endpoint.ts";
+import { type Address, asBytes, closedHere, type SameKind, timeoutMs, tooLate } from "./endpoint.ts";
 
 const ANY: Address = ["", 0];
 /** The most bytes a datagram of UDP can have. */
@@ -20,7 +20,7 @@ export let portOf: (socket: DatagramSocket<Address>) => DatagramPort;
  *
  * - A datagram is received whole; what is longer than asked for is cut off.
  * - What comes while nobody receives is kept, up to 256 KiB; further datagrams are lost.
- * - The path of a Unix socket as its address makes it one, for which Deno has to be started with `--unstable-net`.
+ * - A path as its address makes it a Unix socket: on Linux, with the permission `ffi`, which is part of `-A`.
  *
  * Python: {@link https://docs.python.org/3/library/socket.html#socket.socket | socket.socket(AF_INET, SOCK_DGRAM)}.
  * Here it is bound from the beginning, and times are milliseconds.
@@ -57,7 +57,7 @@ export class DatagramSocket<A extends Address = [hostname: string, port: number]
    * @param address Where: host, `""` for every interface, and port, 0 for any that is free; or a path. Any port of
    * every interface when left out.
    * @throws {OSError} If the address cannot be had.
-   * @throws {RuntimeError} For a path, if Deno was started without `--unstable-net`.
+   * @throws {RuntimeError} For a path, if there are no such sockets here, or not without the permission `ffi`.
    */
   constructor(address: A = ANY as A) {
     this.#port = arriving<DatagramPort>() ?? bindDatagram(address);
@@ -71,7 +71,7 @@ export class DatagramSocket<A extends Address = [hostname: string, port: number]
    * @returns How many bytes were sent: all of them. Whether they arrive nobody knows.
    * @throws {OSError} If it is too long (`Message too long`), or the socket is closed.
    */
-  async sendto(data: Uint8Array | string, address: A): Promise<number> {
+  async sendto(data: Uint8Array | string, address: SameKind<A>): Promise<number> {
     const bytes = asBytes(data);
     if (this.#closed) throw closedHere("send");
     if (bytes.length > MOST_BYTES) {
@@ -86,31 +86,36 @@ export class DatagramSocket<A extends Address = [hostname: string, port: number]
   }
 
   /**
-   * Receives a datagram, waiting until there is one. Calls at a time are served in order.
+   * Receives a datagram, waiting until there is one, which keeps the program up. Calls at a time are served in order.
    *
    * @param size The most bytes of it; the rest is lost.
    * @returns The bytes, and where they come from.
    * @throws {TimeoutError} If nothing came within the time of {@link DatagramSocket.settimeout}.
    * @throws {OSError} If the socket is closed.
    */
-  recvfrom(size: number): Promise<[data: Uint8Array<ArrayBuffer>, from: A]> {
+  recvfrom(size: number): Promise<[data: Uint8Array<ArrayBuffer>, from: SameKind<A>]> {
     const most = wholeNumber("size", size, 0);
     const received = this.#line.then(() => this.#receive(most));
     this.#line = received.catch(() => {});
     return received;
   }
 
-  async #receive(size: number): Promise<[Uint8Array<ArrayBuffer>, A]> {
+  async #receive(size: number): Promise<[Uint8Array<ArrayBuffer>, SameKind<A>]> {
     if (this.#closed) throw closedHere("receive");
     if (this.#arrived === undefined) {
       const heard = new Promise<void>((resolve) => this.#heard = resolve);
       if (!this.#receiving) this.#listen();
-      if (!await settledWithin(heard, this.#timeoutMs)) throw tooLate("receive", this.#timeoutMs);
+      this.#port.ref();
+      try {
+        if (!await settledWithin(heard, this.#timeoutMs)) throw tooLate("receive", this.#timeoutMs);
+      } finally {
+        if (!this.#closed) this.#port.unref();
+      }
     }
     const { datagram } = this.#arrived!;
     this.#arrived = undefined;
     const [data, from] = await datagram;
-    return [data.length > size ? data.slice(0, size) : data, from as A];
+    return [data.length > size ? data.slice(0, size) : data, from as SameKind<A>];
   }
 
   #listen(): void {
@@ -140,9 +145,9 @@ export class DatagramSocket<A extends Address = [hostname: string, port: number]
   }
 
   /** Where it is bound: host and port, or its path. */
-  getsockname(): A {
+  getsockname(): SameKind<A> {
     if (this.#closed) throw closedHere("ask for the address");
-    return this.#port.address as A;
+    return this.#port.address as SameKind<A>;
   }
 
   /** Closes it. A `recvfrom` that is pending rejects. A second time does nothing. */

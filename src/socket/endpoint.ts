@@ -6,6 +6,9 @@ import type { NetAddress } from "../platform/net.ts";
 /** Host and port, or the path of a Unix socket. */
 export type Address = NetAddress;
 
+/** All addresses of the kind that `A` is of: every path is of one kind. */
+export type SameKind<A extends Address> = A extends string ? string : A;
+
 /** One end of a connection. Times are milliseconds; `Infinity` waits for ever. Calls come one after the other. */
 export interface Endpoint {
   /** The address of this end. */

@@ -100,7 +100,7 @@ export class Attendance {
       await this.#change();
     }
     Atomics.store(this.#board, STOP, 1);
-    this.#loan.ring();
+    this.#loan.alarm.ring();
     await Promise.all([...this.#attendants.values()].map(noMoreWaiting));
     this.#loan.end();
   }
@@ -183,7 +183,7 @@ export class Attendance {
       abort: () => withDescriptor(seat, (fd) => endConnection(fd, 2)),
     };
     underway.add(carriage);
-    const post: Post = { fd, alarm, recycle, idleMs, warm };
+    const post: Post = { fd, alarm: alarm.fd, recycle, idleMs, warm };
     let failure: { error: unknown } | undefined;
     try {
       await call(member, ["attend", post, this.#board, seat, this.#listener.address], "");

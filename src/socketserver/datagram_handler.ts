@@ -2,7 +2,7 @@
 
 import { joinBytes } from "../base/reading.ts";
 import type { DatagramSocket } from "../socket/datagram_socket.ts";
-import { type Address, asBytes } from "../socket/endpoint.ts";
+import { type Address, asBytes, type SameKind } from "../socket/endpoint.ts";
 import { type FileSource, SocketFile } from "../socket/socket_file.ts";
 import { BaseRequestHandler, type HostAndPort } from "./handlers.ts";
 
@@ -57,7 +57,7 @@ export class DatagramRequestHandler<A extends unknown[] = unknown[], C extends A
 
   /** Sends what was written. */
   override async finish(): Promise<void> {
-    await this.socket.sendto(this.#answer.whole(), this.clientAddress);
+    await this.socket.sendto(this.#answer.whole(), this.clientAddress as SameKind<C>);
   }
 }
 

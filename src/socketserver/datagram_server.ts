@@ -37,6 +37,7 @@ export class DatagramServer<A extends Address = Address> extends BaseServer<Data
 
   #port: DatagramPort | undefined;
   #socket: DatagramSocket<A> | undefined;
+  #up = false;
 
   /**
    * Makes a server and binds its address.
@@ -92,6 +93,8 @@ export class DatagramServer<A extends Address = Address> extends BaseServer<Data
 
   /** Whether the socket keeps the program up. */
   protected override stayUp(up: boolean): void {
+    if (up === this.#up) return;
+    this.#up = up;
     if (up) this.#port?.ref();
     else this.#port?.unref();
   }

@@ -165,19 +165,28 @@ export const ThreadingUnixStreamServer: WithThreading<typeof UnixStreamServer> =
 export type ThreadingUnixStreamServer = InstanceType<typeof ThreadingUnixStreamServer>;
 
 /**
- * A server that serves each datagram of a Unix socket in a worker. Needs `--unstable-net`; see {@link ThreadingMixIn}.
+ * A server that serves each datagram of a Unix socket in a worker; see {@link ThreadingMixIn}.
  *
  * Python: {@link https://docs.python.org/3/library/socketserver.html#socketserver.ThreadingUnixDatagramServer | socketserver.ThreadingUnixDatagramServer}.
  *
- * @example Needs a flag
+ * @example An answer in capitals
  * ```ts
- * import { RuntimeError } from "@multiprocessing/deno";
+ * import { DatagramSocket } from "@multiprocessing/deno/socket";
  * import { ThreadingUnixDatagramServer } from "@multiprocessing/deno/socketserver";
  * import { UpperDatagramHandler } from "examples/handlers.ts";
  * import assert from "node:assert/strict";
  *
- * if (!("listenDatagram" in Deno)) {
- *   assert.throws(() => new ThreadingUnixDatagramServer("/tmp/example", UpperDatagramHandler), RuntimeError);
+ * if (Deno.build.os === "linux") {
+ *   const directory = Deno.makeTempDirSync();
+ *   {
+ *     await using server = new ThreadingUnixDatagramServer(`${directory}/server`, UpperDatagramHandler);
+ *     void server.serveForever();
+ *     using client = new DatagramSocket(`${directory}/client`);
+ *     await client.sendto("hello", server.serverAddress);
+ *     const [data] = await client.recvfrom(1024);
+ *     assert.equal(new TextDecoder().decode(data), "HELLO");
+ *   }
+ *   Deno.removeSync(directory); // empty: both sockets are gone
  * }
  * ```
  */

@@ -6,8 +6,8 @@ import { DatagramServer } from "./datagram_server.ts";
 import type { HandlerClass } from "./handlers.ts";
 
 /**
- * A server for datagrams of a Unix socket: for programs of the same machine. Deno has such sockets only when it is
- * started with `--unstable-net`.
+ * A server for datagrams of a Unix socket: for programs of the same machine. On Linux, with the permission `ffi`, which
+ * is part of `-A`.
  *
  * - It is a {@link UDPServer} whose addresses are paths. A client that wants an answer is bound to a path, too.
  * - The socket file is taken away when the server is closed.
@@ -15,15 +15,24 @@ import type { HandlerClass } from "./handlers.ts";
  * Python: {@link https://docs.python.org/3/library/socketserver.html#socketserver.UnixDatagramServer | socketserver.UnixDatagramServer},
  * which leaves the file behind.
  *
- * @example Needs a flag
+ * @example An answer in capitals
  * ```ts
- * import { RuntimeError } from "@multiprocessing/deno";
+ * import { DatagramSocket } from "@multiprocessing/deno/socket";
  * import { UnixDatagramServer } from "@multiprocessing/deno/socketserver";
  * import { UpperDatagramHandler } from "examples/handlers.ts";
  * import assert from "node:assert/strict";
  *
- * if (!("listenDatagram" in Deno)) {
- *   assert.throws(() => new UnixDatagramServer("/tmp/example", UpperDatagramHandler), RuntimeError);
+ * if (Deno.build.os === "linux") {
+ *   const directory = Deno.makeTempDirSync();
+ *   {
+ *     await using server = new UnixDatagramServer(`${directory}/server`, UpperDatagramHandler);
+ *     void server.serveForever();
+ *     using client = new DatagramSocket(`${directory}/client`);
+ *     await client.sendto("hello", server.serverAddress);
+ *     const [data] = await client.recvfrom(1024);
+ *     assert.equal(new TextDecoder().decode(data), "HELLO");
+ *   }
+ *   Deno.removeSync(directory); // empty: both sockets are gone
  * }
  * ```
  */
@@ -35,7 +44,7 @@ export class UnixDatagramServer extends DatagramServer<string> {
    * @param RequestHandlerClass The class whose instances serve the datagrams.
    * @param bindAndActivate Options; or `false`, to call `serverBind` and `serverActivate` later.
    * @throws {OSError} If the address cannot be had: `Address already in use`.
-   * @throws {RuntimeError} If Deno was started without `--unstable-net`.
+   * @throws {RuntimeError} If there are no such sockets here, or not without the permission `ffi`.
    * @throws {ValueError} If an option has an impossible value.
    */
   constructor(

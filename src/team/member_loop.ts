@@ -1,6 +1,6 @@
 /** What a member of a team does: takes calls from its line, one after the other, until the line ends. */
 
-import { BrokenPipeError, PicklingError, RemoteError, RemoteTraceback } from "../base/errors.ts";
+import { BrokenPipeError, PicklingError, RemoteError } from "../base/errors.ts";
 import { type Connection, lanesOf } from "../ipc/connection.ts";
 import { afterMs, exitNow, settledWithin } from "../platform/runtime.ts";
 import { activeChildren, currentProcess, workDone } from "../process/process.ts";
@@ -9,6 +9,7 @@ import { Doze } from "../transport/doze.ts";
 import { ENDED, type Lane, NOTHING, SharedLane, type Taken } from "../transport/lane.ts";
 import { type ErrorClass, lostClass } from "./error_class.ts";
 import { parentalTeams } from "./parental_teams.ts";
+import { traced } from "./traced.ts";
 
 /** How long a member that was let go has to end by itself. */
 export const LEAVING_MS = 500;
@@ -102,20 +103,6 @@ function failure(error: unknown, ms: number): AnswerFrame {
   const lost = lostClass(error);
   const thrown = traced(error);
   return lost === undefined ? ["failed", thrown, ms] : ["failed", thrown, ms, lost];
-}
-
-const tracedBefore = new WeakSet<Error>();
-
-/** Puts an error's stack where the other side finds it as that of this process. */
-function traced(error: unknown): unknown {
-  if (error instanceof Error && !tracedBefore.has(error)) {
-    tracedBefore.add(error);
-    const text = error.stack ?? describe(error);
-    const cause = new RemoteTraceback(text, "cause" in error ? { cause: error.cause } : undefined);
-    cause.stack = `RemoteTraceback: ${text}`; // where it was made says nothing
-    Reflect.defineProperty(error, "cause", { value: cause, configurable: true, writable: true });
-  }
-  return error;
 }
 
 /** Tells the team something; what cannot travel becomes an error that says so. */

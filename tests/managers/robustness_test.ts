@@ -24,6 +24,7 @@ import {
 } from "../fixtures/manager_targets.ts";
 import { contexts, test } from "../support/contexts.ts";
 import { within } from "../support/gates.ts";
+import { Program } from "../support/program.ts";
 
 const WAITS: Waits[] = ["get", "put", "join", "acquire", "event", "barrier", "condition"];
 
@@ -295,3 +296,12 @@ for (const mp of contexts()) {
     await assert.rejects(within(20_000, gone(), "the end of the manager"), EOFError);
   });
 }
+
+Deno.test("a program that never shuts its managers down ends when it, and its children, are done", async () => {
+  await using program = Program.deno("tests/fixtures/programs/managers_left.ts");
+  const { code, lines, stderr } = await program.end();
+  assert.equal(stderr, "");
+  assert.equal(lines[0], "left");
+  assert.deepEqual(lines.slice(1).sort(), ["begun spawn", "begun worker"]);
+  assert.equal(code, 0);
+});

@@ -1,17 +1,14 @@
 /**
- * Servers of datagrams: UDP in all variants; Unix in a program of its own, since Deno has to be started with a flag.
+ * Servers of datagrams, and their sockets.
  *
  * @module
  */
-import { OSError, RuntimeError, TimeoutError, ValueError } from "@multiprocessing/deno";
+import { OSError, TimeoutError, ValueError } from "@multiprocessing/deno";
 import { DatagramSocket } from "@multiprocessing/deno/socket";
-import {
-  ForkingUDPServer,
-  ThreadingUDPServer,
-  UDPServer,
-  UnixDatagramServer,
-} from "@multiprocessing/deno/socketserver";
+import { ForkingUDPServer, ThreadingUDPServer, UDPServer } from "@multiprocessing/deno/socketserver";
 import assert from "node:assert/strict";
+import { isPending } from "../support/gates.ts";
+import { Program } from "../support/program.ts";
 import { Answering, Shouting, text } from "./fixtures.ts";
 import { keepingErrors } from "./kinds.ts";
 import { test } from "./support.ts";
@@ -159,28 +156,54 @@ test("ForkingUDPServer refuses an idleTimeout", () => {
   assert.throws(() => new ForkingUDPServer(HERE, Shouting, { idleTimeout: 10 }), ValueError);
 });
 
-test("UnixDatagramServer names the flag it needs", () => {
-  if ("listenDatagram" in Deno) return;
-  assert.throws(() => new UnixDatagramServer("/tmp/unused", Shouting), (error: Error) => {
-    assert.ok(error instanceof RuntimeError);
-    assert.match(error.message, /--unstable-net/);
-    return true;
-  });
+test("UnixDatagramServer names the permission it needs", async () => {
+  const { stderr } = await new Deno.Command(Deno.execPath(), {
+    args: ["run", "--allow-read", "--allow-write", new URL("./unix_datagrams.ts", import.meta.url).href],
+  }).output();
+  if (Deno.build.os === "linux") assert.match(text(stderr), /RuntimeError: Cannot bind .*--allow-ffi/);
 });
 
 // test_UnixDatagramServer, test_ThreadingUnixDatagramServer, test_ForkingUnixDatagramServer
-if (Deno.build.os !== "windows") {
-  test("UnixDatagramServer, with the flag", async () => {
+if (Deno.build.os === "linux") {
+  test("UnixDatagramServer, threading and forking", async () => {
     const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
-      args: ["run", "-A", "--unstable-net", new URL("./unix_datagrams.ts", import.meta.url).href],
+      args: ["run", "-A", new URL("./unix_datagrams.ts", import.meta.url).href],
     }).output();
     assert.equal(text(stderr), "");
     assert.deepEqual([code, text(stdout)], [
       0,
-      "UnixDatagramServer HELLO\n0 files left\n",
+      "UnixDatagramServer HELLO\nThreadingUnixDatagramServer HELLO\nForkingUnixDatagramServer HELLO\n0 files left\n",
     ]);
   });
+
+  test("DatagramSocket of a Unix path waits while its receiver keeps no more", async () => {
+    const directory = Deno.makeTempDirSync({ prefix: "unix-datagrams-" });
+    {
+      using left = new DatagramSocket(`${directory}/left`);
+      using right = new DatagramSocket(`${directory}/right`);
+      const address = left.getsockname();
+      const sending = (async () => {
+        for (let i = 0; i < 100; i++) await right.sendto(`${i}`, address);
+      })();
+      assert.ok(await isPending(sending));
+      for (let i = 0; i < 100; i++) {
+        const [data, from] = await left.recvfrom(10);
+        assert.deepEqual([text(data), from], [`${i}`, right.getsockname()]);
+      }
+      await sending;
+      await assert.rejects(right.sendto("x", `${directory}/nobody`), OSError);
+    }
+    Deno.removeSync(directory); // empty: both sockets are gone
+  });
 }
+
+test("DatagramSocket.recvfrom() keeps a program up that has nothing else to do", async () => {
+  await using program = Program.deno("tests/fixtures/programs/receives.ts");
+  const [, port] = await program.line(/^port (\d+)$/);
+  using socket = new DatagramSocket(HERE);
+  await socket.sendto("something", ["127.0.0.1", Number(port)]);
+  assert.deepEqual((await program.end()).lines.slice(1), ["got something"]);
+});
 
 test("DatagramSocket.settimeout() ends a wait, and takes nothing", async () => {
   using left = new DatagramSocket(HERE);

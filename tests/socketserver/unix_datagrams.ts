@@ -1,12 +1,18 @@
-/** A client and a server for Unix datagrams. Deno has to be started with `--unstable-net`. */
+/** A client and a server of each kind for Unix datagrams. */
 import { DatagramSocket } from "@multiprocessing/deno/socket";
-import { UnixDatagramServer } from "@multiprocessing/deno/socketserver";
+import {
+  ForkingMixIn,
+  ThreadingUnixDatagramServer,
+  UnixDatagramServer,
+} from "@multiprocessing/deno/socketserver";
 import { stdout } from "node:process";
 import { Shouting, text } from "./fixtures.ts";
 
+class ForkingUnixDatagramServer extends ForkingMixIn(UnixDatagramServer) {}
+
 if (import.meta.main) {
   const directory = Deno.makeTempDirSync({ prefix: "unix-datagrams-" });
-  for (const Server of [UnixDatagramServer]) {
+  for (const Server of [UnixDatagramServer, ThreadingUnixDatagramServer, ForkingUnixDatagramServer]) {
     await using server = new Server(`${directory}/server`, Shouting);
     void server.serveForever();
     const here: string = `${directory}/client`;
