@@ -235,10 +235,12 @@ export class Dispatcher {
 
   /** What it has done and is doing. */
   stats(): TeamStats {
+    let behind = 0; // on a line, and not begun
+    for (const { tasks } of this.#held) behind += Math.max(0, tasks.length - 1);
     return {
       size: this.#team.size,
       busy: this.#held.size,
-      queued: this.#queued,
+      queued: this.#queued + behind,
       done: this.#done,
       failed: this.#failed,
       waitMs: this.#waits.percentiles(),
@@ -483,7 +485,7 @@ export class Dispatcher {
       hand.late = false;
       this.#failedStarts = 0;
       this.#failingSinceMs = undefined;
-      if (ms > 0) this.#ran(ms);
+      if (ms > 0 && !elsewhere) this.#ran(ms);
       if (elsewhere) this.#requeue([task]);
       else if (kind === "failed") this.#fail(task, value);
       else {

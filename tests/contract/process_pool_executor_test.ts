@@ -285,8 +285,10 @@ for (const mp of contexts()) {
     "ProcessPoolExecutor is broken by an error that nobody catches in a worker, after the call",
     async () => {
       await using executor = make(1);
+      await executor.submit(targets.pow, 2, 8);
+      const child = onlyChild();
       await executor.submit(targets.throwLater);
-      await gone(onlyChild());
+      await gone(child);
       assert.throws(() => executor.submit(targets.pow, 2, 8), /ended with exit code 1 with nothing to do$/);
     },
   );

@@ -139,7 +139,7 @@ export class Actor extends StreamRequestHandler<[reports?: Queue<Report>]> {
     await this.request.sendall("ab");
     const received = await this.request.recv(10).then((data) => data.length, (error) => error.name);
     let sent = "sent";
-    for (let turn = 0; turn < 100 && sent === "sent"; turn++) {
+    while (sent === "sent") {
       sent = await this.request.send(new Uint8Array(1024)).then(() => "sent", (error) => error.name);
     }
     await this.#tell("reset", received, sent);
