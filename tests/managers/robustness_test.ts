@@ -94,10 +94,10 @@ for (const mp of contexts()) {
     };
     const queue = manager.Queue<string>();
     {
-      await using _ = await start("get", queue);
+      await using child = await start("get", queue);
       const after = queue.get();
-      activeChildren().at(-1)!.kill();
-      await activeChildren().at(-1)!.sentinel;
+      child.kill();
+      await child.join();
       await queue.put("for us");
       assert.equal(await after, "for us");
     }
