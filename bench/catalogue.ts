@@ -5,7 +5,17 @@
  * @module
  */
 
-import { deno, denoServer, type Group, type Load, python, pythonServer, type Variant } from "./harness.ts";
+import {
+  deno,
+  denoServer,
+  type Group,
+  type Load,
+  python,
+  pythonServer,
+  type Rival,
+  type Unit,
+  type Variant,
+} from "./harness.ts";
 
 function processStart(pace: "paced" | "back-to-back", name: string): Group {
   return {
@@ -30,24 +40,26 @@ function processStart(pace: "paced" | "back-to-back", name: string): Group {
   };
 }
 
+/** A load on one kind of CPython's servers, beside several of ours. */
 function server(
   name: string,
   load: Load,
-  target: Variant["target"],
-  handlers: string[],
+  unit: Unit,
+  theirs: string,
+  ours: Record<string, Variant["target"]>,
 ): Group {
+  const kind = theirs.startsWith("forking") ? "ForkingTCPServer" : "ThreadingTCPServer";
   return {
-    unit: "/s",
-    rivals: [{ sample: pythonServer("echo_server.py", load) }],
-    variants: handlers.map((handler) => ({
-      name: `ThreadingTCPServer ${name}, ${handler}`,
-      sample: denoServer("echo_server.ts", handler, load),
+    unit,
+    rivals: [{ sample: pythonServer("echo_server.py", theirs, load) }],
+    variants: Object.entries(ours).map(([args, target]) => ({
+      name: `${kind} ${name}, ${args.replace(/^(threading|forking) /, "").replace(/ (work|bulk)$/, "")}`,
+      sample: denoServer("echo_server.ts", args, load),
       target,
     })),
-    bare: {
-      name: "Deno.listen, 1 thread",
-      sample: denoServer("bare_server.ts", "", load),
-    },
+    ...(load[0] === "idle" ? {} : {
+      bare: { name: "Deno.listen, 1 thread", sample: denoServer("bare_server.ts", "echo", load) },
+    }),
   };
 }
 
@@ -68,6 +80,28 @@ function manager(name: string, topic: string): Group {
     unit: "µs",
     rivals: [{ sample: python("bench_manager.py", topic) }],
     variants: [{ name: `Manager ${name}`, sample: deno("manager.ts", topic), target: { least: 1, aim: 2 } }],
+  };
+}
+
+/** Other libraries, where the row is about calls a second. */
+const PEERS: Rival[] = ["piscina", "poolifier"].map((name) => ({
+  name,
+  isLibrary: true,
+  sample: deno("pools.ts", name, "peers"),
+  target: { least: 1 },
+}));
+
+function pool(
+  name: string,
+  unit: Unit,
+  topic: string,
+  target: Variant["target"],
+  peers: Rival[] = [],
+): Group {
+  return {
+    unit,
+    rivals: [{ sample: python("bench_pool.py", topic) }, ...peers],
+    variants: [{ name, sample: deno("pool.ts", topic), target }],
   };
 }
 
@@ -236,18 +270,40 @@ export const GROUPS: Group[] = [
   manager("list append", "list-append"),
   manager("Queue put+get", "queue"),
   manager("Lock acquire+release", "lock"),
-  server("echo, 1 client", ["echo", 1], { least: 1, aim: 1.5 }, [
-    "async",
-    "blocking",
-  ]),
-  server("echo, 16 clients", ["echo", 16], { least: 0.7, aim: 1.2 }, [
-    "async",
-    "blocking",
-    "handoff",
-  ]),
+  pool("Pool.apply, one at a time", "µs", "apply", { least: 2 }),
+  pool("Pool.applyAsync, 2000 at a time", "/s", "apply-async", { aim: 2 }, PEERS),
+  pool("Pool.map of 200 000", "ms", "map", { least: 1 }),
+  pool("Pool.map, chunksize 1", "/s", "map-singly", { least: 3 }),
+  pool("ProcessPoolExecutor.submit, 2000 at a time", "/s", "submit", { least: 4 }),
+  pool("Pool of 2: times faster than alone", "×", "speed-up", { aim: 1 }),
+  server("echo, 1 client", ["echo", 1], "/s", "threading", {
+    "threading async": { least: 1, aim: 1.5 },
+    "threading blocking": { least: 1, aim: 1.5 },
+    "rings async": {},
+  }),
+  server("echo, 16 clients", ["echo", 16], "/s", "threading", {
+    "threading async": { least: 1, aim: 1.2 },
+    "threading blocking": { least: 1, aim: 1.2 },
+    "rings async": {},
+  }),
   // 600 connections a sample: those in TIME_WAIT stay far below the ephemeral ports.
-  server("connections", ["connect", 500], { least: 1, aim: 2 }, [
-    "async",
-    "blocking",
-  ]),
+  server("connections", ["connect", 500], "/s", "threading", {
+    "threading async": { least: 1, aim: 2 },
+    "threading blocking": { least: 1, aim: 2 },
+    "rings async": {},
+  }),
+  server("1 ms of work a request, 4 clients", ["echo", 4], "/s", "threading work", {
+    "threading work": { least: 1.6 },
+    "rings work": {},
+  }),
+  server("bulk, 1 client", ["bulk", 1], "MB/s", "threading bulk", {
+    "threading bulk": { least: 1 },
+    "rings bulk": {},
+  }),
+  server("memory of an idle connection", ["idle", 50], "MB", "threading", {
+    "threading async": {},
+    "rings async": {},
+  }),
+  server("echo, 16 clients", ["echo", 16], "/s", "forking", { "forking async": { least: 1 } }),
+  server("connections", ["connect", 500], "/s", "forking", { "forking async": { least: 1 } }),
 ];

@@ -31,9 +31,11 @@ export interface Tools {
 /** Measures once. Rejects when the program fails, hangs or does not end. */
 export type Sample = (tools: Tools) => Promise<number>;
 
-export type Unit = "ms" | "µs" | "/s";
+export type Unit = "ms" | "µs" | "/s" | "×" | "MB/s" | "MB";
 
-/** Ratios ours/CPython, above 1 when we are faster. */
+const MORE_IS_BETTER: ReadonlySet<Unit> = new Set(["/s", "×", "MB/s"]);
+
+/** Ratios of ours to theirs, above 1 when we are faster. */
 export interface Target {
   least?: number;
   aim?: number;
@@ -46,16 +48,18 @@ export interface Variant {
   target: Target;
 }
 
-/** The CPython figure to compare with; a row is printed for each. */
+/** What to compare with: CPython, or another library; a row is printed for each. */
 export interface Rival {
-  /** Said in the table when there are several. */
+  /** Said in the table where it is not just CPython. */
   name?: string;
+  /** Whether it runs without Python. */
+  isLibrary?: boolean;
   sample: Sample;
   /** Instead of the variant's. */
   target?: Target;
 }
 
-/** Rows that share their CPython and bare figures. */
+/** Rows that share their rivals' and bare figures. */
 export interface Group {
   unit: Unit;
   rivals: Rival[];
@@ -75,7 +79,7 @@ export interface Series {
 export interface Result {
   row: string;
   unit: Unit;
-  cpython: Series | null;
+  theirs: Series | null;
   ours: Series;
   bare: Series | null;
   /** Median of the rounds' ratios; above 1 when we are faster. */
@@ -175,6 +179,11 @@ class Running implements AsyncDisposable {
     }
   }
 
+  /** Its process id. */
+  get pid(): number {
+    return this.#child.pid;
+  }
+
   /** What it has said on stderr so far. */
   get complaint(): string {
     return this.#stderr.trim();
@@ -224,13 +233,9 @@ function budget({ warmMs, measureMs }: Tools): [string, string] {
   return [String(warmMs), String(measureMs)];
 }
 
-/** A case of a program in `rows/`. */
-export function deno(file: string, name: string): Sample {
-  return (tools) =>
-    value(
-      `${file} ${name}`,
-      denoCommand(`rows/${file}`, name, ...budget(tools)),
-    );
+/** A case of a program in `rows/`, or in another folder. */
+export function deno(file: string, name: string, folder = "rows"): Sample {
+  return (tools) => value(`${file} ${name}`, denoCommand(`${folder}/${file}`, name, ...budget(tools)));
 }
 
 /** A case of a program in `python/`. */
@@ -242,8 +247,8 @@ export function python(file: string, name: string): Sample {
     );
 }
 
-/** What the load client does, and how often: clients for "echo", connections for "connect". */
-export type Load = ["echo" | "connect", number];
+/** What the load client does, and how often: clients for "echo" and "bulk", connections for "connect" and "idle". */
+export type Load = ["echo" | "connect" | "bulk" | "idle", number];
 
 /** The load client against a server of its own, which is killed afterwards. */
 async function served(
@@ -259,7 +264,13 @@ async function served(
     ...server,
   ]);
   const port = await running.line(/^\d+$/);
-  const args = [kind, String(number), port, ...budget(tools)];
+  const args = [
+    kind,
+    String(number),
+    port,
+    ...budget(tools),
+    ...(kind === "idle" ? [String(running.pid)] : []),
+  ];
   // The same client for every server; select.poll and epoll do not exist on Windows.
   const client = tools.python !== null && Deno.build.os !== "windows"
     ? pythonCommand(tools, "load_client.py", ...args)
@@ -273,19 +284,14 @@ async function served(
 }
 
 /** A server of `servers/` under load. */
-export function denoServer(file: string, variant: string, load: Load): Sample {
+export function denoServer(file: string, args: string, load: Load): Sample {
   return (tools) =>
-    served(
-      `${file} ${variant}`,
-      denoCommand(`servers/${file}`, variant),
-      load,
-      tools,
-    );
+    served(`${file} ${args}`, denoCommand(`servers/${file}`, ...args.split(" ")), load, tools);
 }
 
 /** A server of `python/` under load. */
-export function pythonServer(file: string, load: Load): Sample {
-  return (tools) => served(file, pythonCommand(tools, file), load, tools);
+export function pythonServer(file: string, args: string, load: Load): Sample {
+  return (tools) => served(`${file} ${args}`, pythonCommand(tools, file, ...args.split(" ")), load, tools);
 }
 
 /** Takes one sample into `series`, unless that has failed before. */
@@ -315,14 +321,14 @@ export async function compare(
   progress: (what: string) => void,
 ): Promise<Result[]> {
   const { unit, variants, bare } = group;
-  const rivals = tools.python === null ? [] : group.rivals;
+  const rivals = group.rivals.filter(({ isLibrary }) => isLibrary === true || tools.python !== null);
   const theirs = rivals.map(({ name }) => empty(name));
   const ours = variants.map(() => empty());
   const floor = bare === undefined ? null : empty(bare.name);
   for (let round = 1; round <= runs; round++) {
     const say = (what: string) => progress(`${what}, ${round} of ${runs}`);
     for (const [i, rival] of rivals.entries()) {
-      say(`CPython ${rival.name ?? ""} for ${variants[0]?.name}`);
+      say(`${rival.isLibrary === true ? "" : "CPython "}${rival.name ?? ""} for ${variants[0]?.name}`);
       await take(theirs[i]!, rival.sample, tools);
     }
     for (const [i, variant] of variants.entries()) {
@@ -339,14 +345,14 @@ export async function compare(
       const ratios = (theirs?.samples ?? []).flatMap((their, round) => {
         const our = ours[i]!.samples[round];
         if (our === undefined) return [];
-        return [unit === "/s" ? our / their : their / our];
+        return [MORE_IS_BETTER.has(unit) ? our / their : their / our];
       });
       const ratio = ratios.length > 0 ? median(ratios) : null;
       const bound = target.least ?? target.aim;
       return {
         row: variant.name,
         unit,
-        cpython: theirs,
+        theirs,
         ours: ours[i]!,
         bare: floor,
         ratio,

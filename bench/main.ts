@@ -113,8 +113,8 @@ function spread(ratios: number[]): string {
 }
 
 const HEADS: [title: string, width: number][] = [
-  ["row", 48],
-  ["CPython", 16],
+  ["row", 60],
+  ["theirs", 26],
   ["ours", 10],
   ["bare", 31],
   ["ratio", 7],
@@ -128,10 +128,10 @@ function tableLine(cells: string[]): string {
 }
 
 function resultLine(result: Result): string {
-  const { row, unit, cpython, ours, bare, ratio, ratios, target, verdict } = result;
+  const { row, unit, theirs, ours, bare, ratio, ratios, target, verdict } = result;
   return tableLine([
     row,
-    cell(cpython, unit),
+    cell(theirs, unit),
     cell(ours, unit),
     cell(bare, unit),
     ratio === null ? "–" : times(ratio),
@@ -195,8 +195,8 @@ async function main(): Promise<number> {
   }
 
   const failures = new Set(
-    results.flatMap(({ cpython, ours, bare }) =>
-      [cpython?.failure, ours.failure, bare?.failure].filter((text) => text !== undefined)
+    results.flatMap(({ theirs, ours, bare }) =>
+      [theirs?.failure, ours.failure, bare?.failure].filter((text) => text !== undefined)
     ),
   );
   if (options.json) {

@@ -11,8 +11,8 @@
  *             for line in self.rfile:
  *                 for other in room: ...
  *
- * Workers share nothing by themselves, so the room is made of things that are shared: a lock, an array of seats and a
- * mailbox for each seat. They reach the handlers by the server's `args`.
+ * Workers share nothing by themselves, so the room is a manager's dict, from the names of those who are there to their
+ * mailboxes. It reaches the handlers by the server's `args`; a mailbox is a queue, and travels through the dict.
  *
  * Run: `deno run -A examples/chat_server.ts`, then in other terminals `nc 127.0.0.1 9001`: the first line is your name.
  * `--port=0` takes any free port. Ctrl-C stops it.
@@ -22,102 +22,75 @@
  *     serving on 127.0.0.1:9001, stop with Ctrl-C
  *     Alice has come
  *     Bob has come
+ *     Bob: hello
  *     Alice has gone
  *     stopped
  *
  * @module
  */
-import { Lock, Queue, SharedArray } from "@multiprocessing/deno";
+import { type DictProxy, Lock, Manager, Queue } from "@multiprocessing/deno";
 import { StreamRequestHandler, ThreadingTCPServer } from "@multiprocessing/deno/socketserver";
 import { option } from "./options.ts";
 
-const SEATS = 32;
+/** Who is there, and where to put what they shall hear. */
+export type Room = DictProxy<string, Queue<string>>;
 
-/** What the room is made of. */
-export interface Furniture {
-  /** Held by whoever changes who is there. */
-  lock: Lock;
-  /** 1 for each seat that is taken. */
-  taken: SharedArray;
-  /** For each seat, what its guest shall hear. */
-  mailboxes: Queue<string>[];
-}
-
-/**
- * Who is there. Only this class knows how that is kept; with a manager it could be one dict, from names to mailboxes.
- */
-class Room {
-  readonly #furniture: Furniture;
-
-  constructor(furniture: Furniture) {
-    this.#furniture = furniture;
-  }
-
-  /** Takes a seat; gives its number, or -1 if there is none. */
-  async enter(): Promise<number> {
-    const { lock, taken, mailboxes } = this.#furniture;
-    using _held = await lock.guard();
-    const seat = mailboxes.findIndex((_, seat) => taken[seat] === 0);
-    if (seat < 0) return -1;
-    while (!mailboxes[seat]!.empty()) await mailboxes[seat]!.get(); // what was meant for the guest before
-    taken[seat] = 1;
-    return seat;
-  }
-
-  /** Gives the seat up. */
-  async leave(seat: number): Promise<void> {
-    using _held = await this.#furniture.lock.guard();
-    this.#furniture.taken[seat] = 0;
-  }
-
-  /** Says something to everybody but whoever sits here. */
-  async say(text: string, seat: number): Promise<void> {
-    const { lock, taken, mailboxes } = this.#furniture;
-    using _held = await lock.guard();
-    for (const [other, mailbox] of mailboxes.entries()) {
-      if (taken[other] === 1 && other !== seat) await mailbox.put(text);
-    }
-  }
-
-  /** The next thing to be heard here. */
-  hear(seat: number, signal: AbortSignal): Promise<string> {
-    return this.#furniture.mailboxes[seat]!.get({ signal });
-  }
-}
-
-export class Chat extends StreamRequestHandler<[furniture: Furniture]> {
+export class Chat extends StreamRequestHandler<[room: Room, lock: Lock]> {
   override async handle(): Promise<void> {
-    const room = new Room(this.args[0]);
     const name = await this.#line();
     if (name === undefined || name === "") return;
-    const seat = await room.enter();
-    if (seat < 0) return void await this.wfile.write("There is no seat left.\n");
+    using mailbox = new Queue<string>();
+    await mailbox.put(`Welcome, ${name}.`);
+    if (!await this.#enter(name, mailbox)) {
+      return void await this.wfile.write(`There is a ${name} already.\n`);
+    }
     const leaving = new AbortController();
-    const hearing = this.#hear(room, seat, leaving.signal);
+    const hearing = this.#hear(mailbox, leaving.signal);
     try {
-      await this.#announce(room, `${name} has come`, seat);
-      await this.wfile.write(`Welcome, ${name}.\n`);
-      for (let line; (line = await this.#line()) !== undefined;) await room.say(`${name}: ${line}`, seat);
+      await this.#say(name, `${name} has come`);
+      for (let line; (line = await this.#line()) !== undefined;) {
+        await this.#say(name, `${name}: ${line}`);
+      }
     } finally {
       leaving.abort();
-      await room.leave(seat);
-      await this.#announce(room, `${name} has gone`, seat);
+      await this.#leave(name);
       await hearing;
     }
   }
 
+  /** Puts a mailbox into the room; `false` if the name is taken. */
+  async #enter(name: string, mailbox: Queue<string>): Promise<boolean> {
+    const [room, lock] = this.args;
+    using _held = await lock.guard(); // nobody comes between the question and the answer
+    if (await room.has(name)) return false;
+    await room.set(name, mailbox);
+    return true;
+  }
+
+  async #leave(name: string): Promise<void> {
+    const [room, lock] = this.args;
+    {
+      using _held = await lock.guard();
+      await room.delete(name);
+    }
+    await this.#say(name, `${name} has gone`);
+  }
+
+  /** Says something to everybody else. Since one speaks at a time, all hear it in one order. */
+  async #say(name: string, text: string): Promise<void> {
+    const [room, lock] = this.args;
+    using _held = await lock.guard();
+    for (const [other, mailbox] of await room.items()) if (other !== name) await mailbox.put(text);
+    console.log(text);
+  }
+
   /** Tells the client what is said to it, until it leaves. */
-  async #hear(room: Room, seat: number, signal: AbortSignal): Promise<void> {
+  async #hear(mailbox: Queue<string>, signal: AbortSignal): Promise<void> {
     try {
-      while (!signal.aborted) await this.wfile.write(`${await room.hear(seat, signal)}\n`);
+      while (!signal.aborted) await this.wfile.write(`${await mailbox.get({ signal })}\n`);
     } catch {
       // It leaves, or is gone already, which the end of its lines will tell.
     }
-  }
-
-  async #announce(room: Room, text: string, seat: number): Promise<void> {
-    console.log(text);
-    await room.say(text, seat);
   }
 
   async #line(): Promise<string | undefined> {
@@ -127,13 +100,10 @@ export class Chat extends StreamRequestHandler<[furniture: Furniture]> {
 }
 
 if (import.meta.main) {
-  const furniture: Furniture = {
-    lock: new Lock(),
-    taken: new SharedArray("B", SEATS),
-    mailboxes: Array.from({ length: SEATS }, () => new Queue<string>()),
-  };
+  await using manager = Manager();
+  const args = [manager.dict<string, Queue<string>>(), new Lock()];
   const port = Number(option("port") ?? 9001);
-  await using server = new ThreadingTCPServer(["127.0.0.1", port], Chat, { args: [furniture] });
+  await using server = new ThreadingTCPServer(["127.0.0.1", port], Chat, { args });
 
   const stop = () => void server.shutdown();
   Deno.addSignalListener("SIGINT", stop);

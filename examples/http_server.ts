@@ -25,7 +25,7 @@
  *
  * @module
  */
-import { getpid } from "@multiprocessing/deno";
+import { BrokenPipeError, getpid, OSError } from "@multiprocessing/deno";
 import { StreamRequestHandler, ThreadingTCPServer } from "@multiprocessing/deno/socketserver";
 import { option } from "./options.ts";
 
@@ -62,6 +62,7 @@ export class Http extends StreamRequestHandler {
         if (!goesOn) return;
       }
     } catch (error) {
+      if (error instanceof BrokenPipeError || error instanceof OSError && error.code === "ECONNRESET") return; // gone
       if (!(error instanceof Refused)) throw error;
       await this.#write({ status: error.message, body: `${error.message}\n` }, "GET", false);
     }

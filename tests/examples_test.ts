@@ -4,8 +4,10 @@
  * @module
  */
 import assert from "node:assert/strict";
-import { createConnection } from "@multiprocessing/deno/socket";
-import { hasPython, type Output, Program } from "./support/program.ts";
+import { createConnection, type Socket } from "@multiprocessing/deno/socket";
+import { certificate } from "examples/certificate.ts";
+import { echoed } from "./support/openssl.ts";
+import { hasPython, installed, type Output, output, Program } from "./support/program.ts";
 
 const methods = ["worker", "spawn"] as const;
 const python = await hasPython();
@@ -700,39 +702,123 @@ Deno.test({
   ignore,
   async fn() {
     await using server = Program.deno("examples/http_server.ts", ["--port=0"]);
-    const [, port] = await server.line(/^serving on http:\/\/127\.0\.0\.1:(\d+)\//);
+    const [, url] = await server.line(/^serving on (http:\/\/127\.0\.0\.1:\d+)\//);
     for (const word of ["bread", "milk"]) {
-      const answer = await fetch(`http://127.0.0.1:${port}/echo`, { method: "POST", body: word });
+      const answer = await fetch(`${url}/echo`, { method: "POST", body: word });
       assert.equal(await answer.text(), word);
     }
+    const page = await fetch(`${url}/`);
+    assert.equal(page.headers.get("content-type"), "text/html; charset=utf-8");
+    assert.match(await page.text(), /^<!doctype html>.*It works/);
+    const missing = await fetch(`${url}/nothing`);
+    assert.equal(missing.status, 404);
+    await missing.body?.cancel();
     server.signal("SIGTERM");
     const { code, lines, stderr } = await server.end();
     assert.deepEqual([code, stderr, lines.at(-1)], [0, "", "stopped"]);
   },
 });
 
+if (!ignore && await installed("curl")) {
+  Deno.test("examples/http_server.ts serves curl two pages on one connection, by one worker", async () => {
+    await using server = Program.deno("examples/http_server.ts", ["--port=0"]);
+    const [, url] = await server.line(/^serving on (http:\/\/127\.0\.0\.1:\d+)\//);
+    const answer = await output("curl", [
+      ...["--silent", "--show-error", "--write-out", "connections %{num_connects}\n"],
+      ...[`${url}/pid`, `${url}/pid`],
+    ]);
+    const [pid, first, again, second] = answer.trim().split("\n");
+    assert.match(pid!, /^\d+$/);
+    assert.deepEqual([first, again, second], ["connections 1", pid, "connections 0"]);
+  });
+}
+
+if (!ignore && await installed("wrk")) {
+  Deno.test("examples/http_server.ts answers all that wrk asks for a second, on 16 connections", async () => {
+    await using server = Program.deno("examples/http_server.ts", ["--port=0"]);
+    const [, url] = await server.line(/^serving on (http:\/\/127\.0\.0\.1:\d+)\//);
+    const report = await output("wrk", ["-t1", "-c16", "-d1s", "--timeout", "10s", `${url}/`]);
+    const [, requests] = /(\d+) requests in /.exec(report)!;
+    assert.ok(Number(requests) > 16, report); // more than one on a connection
+    assert.doesNotMatch(report, /Socket errors|Non-2xx/);
+    server.signal("SIGTERM");
+    const { code, stderr } = await server.end();
+    assert.deepEqual([code, stderr], [0, ""]);
+  });
+}
+
+if (!ignore && await installed("openssl")) {
+  Deno.test("examples/tls_echo.ts --serve answers openssl s_client, which checks its certificate", async () => {
+    await using server = Program.deno("examples/tls_echo.ts", ["--serve", "--port=0"]);
+    const [, port] = await server.line(/^serving on 127\.0\.0\.1:(\d+), /);
+    await echoed(Number(port), certificate.cert, ["hello\n", "again\n"]);
+    server.signal("SIGTERM");
+    const { code, lines, stderr } = await server.end();
+    assert.deepEqual([code, lines.at(-1), stderr], [0, "stopped", ""]);
+  });
+}
+
+/** Somebody in the chat. */
+interface Guest {
+  socket: Socket;
+  say(text: string): Promise<void>;
+  /** The next line. */
+  hear(): Promise<string>;
+}
+
 Deno.test({
-  name: "examples/chat_server.ts tells everybody who comes and what they say",
+  name: "examples/chat_server.ts: handlers that share a dict of guests tell each what the others say",
   ignore,
   async fn() {
     await using server = Program.deno("examples/chat_server.ts", ["--port=0"]);
     const [, port] = await server.line(/^serving on 127\.0\.0\.1:(\d+), /);
-    const guest = async (name: string) => {
+    const sockets: Socket[] = [];
+    /** Comes in under a name; gives what to say things with, and what is heard, a line at a time. */
+    const guest = async (name: string): Promise<Guest> => {
       const socket = await createConnection(["127.0.0.1", Number(port)]);
-      await socket.sendall(`${name}\n`);
-      await server.line(new RegExp(`^${name} has come$`));
-      return socket;
+      sockets.push(socket);
+      const file = socket.makefile();
+      const say = (text: string) => socket.sendall(`${text}\n`);
+      const hear = async () => new TextDecoder().decode(await file.readline()).trimEnd();
+      await say(name);
+      return { socket, say, hear };
     };
-    using alice = await guest("Alice");
-    using bob = await guest("Bob");
-    await alice.sendall("hello\n");
-    const heard = bob.makefile();
-    for await (const line of heard) if (new TextDecoder().decode(line).includes("hello")) break;
-    bob.close();
-    alice.close();
-    server.signal("SIGTERM");
-    const { code, stderr } = await server.end();
-    assert.deepEqual([code, stderr], [0, ""]);
+    const names = ["Alice", "Bob", "Carol"];
+    const guests: Guest[] = [];
+    for (const name of names) {
+      const comes = await guest(name);
+      assert.equal(await comes.hear(), `Welcome, ${name}.`);
+      for (const other of guests) assert.equal(await other.hear(), `${name} has come`);
+      guests.push(comes);
+    }
+    const [alice, bob, carol] = guests as [Guest, Guest, Guest];
+
+    await alice.say("hello");
+    for (const other of [bob, carol]) assert.equal(await other.hear(), "Alice: hello");
+    assert.equal(await (await guest("Bob")).hear(), "There is a Bob already.");
+
+    // Of two who speak at once nothing is lost or out of order; nobody hears what they say themselves.
+    const count = 20;
+    for (let i = 0; i < count; i++) await Promise.all([bob.say(`b${i}`), carol.say(`c${i}`)]);
+    const heard = async ({ hear }: Guest, lines: number) => {
+      const all: string[] = [];
+      while (all.length < lines) all.push(await hear());
+      return all;
+    };
+    const byAlice = await heard(alice, 2 * count);
+    const bobs = range(count).map((i) => `Bob: b${i}`);
+    const carols = range(count).map((i) => `Carol: c${i}`);
+    assert.deepEqual(byAlice.filter((line) => line.startsWith("Bob")), bobs);
+    assert.deepEqual(byAlice.filter((line) => line.startsWith("Carol")), carols);
+    assert.deepEqual(await heard(bob, count), carols);
+    assert.deepEqual(await heard(carol, count), bobs);
+
+    alice.socket.close();
+    for (const other of [bob, carol]) assert.equal(await other.hear(), "Alice has gone");
+    server.signal("SIGTERM"); // with two guests inside
+    const { code, lines, stderr } = await server.end();
+    assert.deepEqual([code, stderr, lines.at(-1)], [0, "", "stopped"]);
+    for (const socket of sockets) socket.close();
   },
 });
 

@@ -2,6 +2,8 @@
 
     load_client.py echo CLIENTS PORT WARM_MS MEASURE_MS     requests per second
     load_client.py connect COUNT PORT WARM_MS MEASURE_MS    connections per second
+    load_client.py bulk CLIENTS PORT WARM_MS MEASURE_MS     megabytes per second there and back
+    load_client.py idle COUNT PORT WARM_MS MEASURE_MS PID   megabytes that the server PID needs for an idle connection
 
 One process and no threads: several clients are non-blocking sockets in one
 epoll, so that the client costs less than any of the servers it drives.
@@ -133,10 +135,65 @@ def connects(count, port):
     return count / (time.perf_counter() - begin)
 
 
+def bulk(clients, port, warm_ms, measure_ms):
+    """Everybody sends without a pause and takes what comes back."""
+    chunk = b"x" * 65536
+    connections = {}
+    poller = select.epoll()
+    for _ in range(clients):
+        connection = connect(port)
+        connection.setblocking(False)
+        poller.register(connection.fileno(), select.EPOLLIN | select.EPOLLOUT)
+        connections[connection.fileno()] = connection
+
+    def run(ms):
+        begin = now = time.perf_counter()
+        received = 0
+        while now - begin < ms / 1000:
+            for fd, event in poller.poll():
+                if event & select.EPOLLIN:
+                    got = len(connections[fd].recv(len(chunk)))
+                    if not got:
+                        raise SystemExit("the server closed a connection early")
+                    received += got
+                if event & select.EPOLLOUT:
+                    connections[fd].send(chunk)
+            now = time.perf_counter()
+        return received / (now - begin) / 1e6
+
+    run(warm_ms)
+    return run(measure_ms)
+
+
+def resident_mb(pid):
+    """Of a process and its children, without what they share."""
+    total = 0.0
+    with open(f"/proc/{pid}/smaps_rollup") as lines:
+        total += sum(int(line.split()[1]) for line in lines if line.startswith("Pss:")) / 1024
+    with open(f"/proc/{pid}/task/{pid}/children") as children:
+        total += sum(resident_mb(child) for child in children.read().split())
+    return total
+
+
+def idle(count, port, pid):
+    one_connection(port)
+    before = resident_mb(pid)
+    connections = [connect(port) for _ in range(count)]
+    for connection in connections:
+        connection.sendall(PAYLOAD)
+    for connection in connections:
+        receive(connection)
+    return (resident_mb(pid) - before) / count
+
+
 if __name__ == "__main__":
     kind, number, port = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
     warm_ms, measure_ms = float(sys.argv[4]), float(sys.argv[5])
     if kind == "echo":
         timing.report(echo(number, port, warm_ms, measure_ms))
+    elif kind == "bulk":
+        timing.report(bulk(number, port, warm_ms, measure_ms))
+    elif kind == "idle":
+        timing.report(idle(number, port, sys.argv[6]))
     else:
         timing.report(connects(number, port))

@@ -94,9 +94,8 @@ export class MapIterator<R> implements AsyncIterableIterator<R, undefined> {
   readonly #signal: AbortSignal | undefined;
   readonly #report: Reporter;
   #chunks: Chunk[] = [];
-  /** Results of the chunk that is being read, and how far. */
+  /** Results of the chunk that is being read, the next one last: what was given is not kept. */
   #reading: unknown[] = [];
-  #at = 0;
   /** Results that are under way or unread. */
   #ahead = 0;
   /** Chunks that are under way. */
@@ -139,7 +138,8 @@ export class MapIterator<R> implements AsyncIterableIterator<R, undefined> {
 
   next(): Promise<IteratorResult<R, undefined>> {
     const next = this.#turn.then(() => this.#next());
-    this.#turn = next.catch(() => {});
+    const nothing = () => {};
+    this.#turn = next.then(nothing, nothing); // without the result
     return next;
   }
 
@@ -157,8 +157,8 @@ export class MapIterator<R> implements AsyncIterableIterator<R, undefined> {
   async #next(): Promise<IteratorResult<R, undefined>> {
     for (;;) {
       if (this.#state === "closed") return this.#closed();
-      if (this.#at < this.#reading.length) {
-        const value = this.#reading[this.#at++] as R;
+      if (this.#reading.length > 0) {
+        const value = this.#reading.pop() as R;
         this.#ahead--;
         this.#pull();
         return { done: false, value };
@@ -184,8 +184,7 @@ export class MapIterator<R> implements AsyncIterableIterator<R, undefined> {
     }
     if ("error" in chunk) throw chunk.error;
     await this.#within(doneOf(chunk.future));
-    this.#reading = await chunk.future.result();
-    this.#at = 0;
+    this.#reading = (await chunk.future.result()).reverse();
     this.#chunks.shift();
   }
 

@@ -129,7 +129,8 @@ class AsCompleted<F extends Future> implements AsyncIterableIterator<Completed<F
   readonly #end: number;
   readonly #signal: AbortSignal | undefined;
   readonly #ended: F[] = [];
-  readonly #watching: (() => void)[] = [];
+  /** Those that have not ended, and how to stop watching them. */
+  readonly #watching = new Map<F, () => void>();
   #left: number;
   #changed = Promise.withResolvers<void>();
 
@@ -140,7 +141,7 @@ class AsCompleted<F extends Future> implements AsyncIterableIterator<Completed<F
     this.#signal = signal;
     for (const future of futures) {
       if (future.done()) this.#ended.push(future);
-      else this.#watching.push(watch(future, () => this.#add(future)));
+      else this.#watching.set(future, watch(future, () => this.#add(future)));
     }
   }
 
@@ -173,13 +174,15 @@ class AsCompleted<F extends Future> implements AsyncIterableIterator<Completed<F
   }
 
   #add(future: F): void {
+    this.#watching.delete(future);
     this.#ended.push(future);
     this.#changed.resolve();
     this.#changed = Promise.withResolvers();
   }
 
   #close(): void {
-    for (const stop of this.#watching) stop();
+    for (const stop of this.#watching.values()) stop();
+    this.#watching.clear();
     this.#ended.length = 0;
     this.#left = 0;
     this.#changed.resolve();

@@ -10,7 +10,7 @@ import { onProgramIdle, settledWithin } from "../platform/runtime.ts";
 import { removePrivateSocket, type SocketAddress } from "../platform/stream.ts";
 import type { StartMethod } from "../process/hub.ts";
 import { activeChildren, agentOf, followStarter, Process } from "../process/process.ts";
-import { type Address as Place, type Callable, callingModule, ref } from "../process/target.ts";
+import { type Address as Place, type Callable, callingModule, ownRef } from "../process/target.ts";
 import { methodOf } from "../team/options.ts";
 import { Whereabouts } from "../team/whereabouts.ts";
 import { thisAgent } from "../transport/agent.ts";
@@ -66,7 +66,7 @@ interface Registration extends RegisterOptions {
 
 const SHUTDOWN_MS = 1_000;
 
-const target = ref(import.meta.resolve("./_serve.ts"), "serve");
+const target = ownRef(import.meta.resolve("./_serve.ts"), "serve", () => import("./_serve.ts"));
 
 class WorkerServer extends Process {
   static override readonly startMethod: StartMethod = "worker";

@@ -7,6 +7,7 @@
  * The socket is its lifeline: at its end the child knows that its parent is gone.
  */
 
+import { childArguments, memoryFlags, setArguments } from "./compiled.ts";
 import { firstModule } from "./modules.ts";
 import { exitCodeOf } from "./signals.ts";
 
@@ -116,6 +117,8 @@ export interface Lifeline {
     port: number;
   };
   readonly key: string;
+  /** The program's arguments, which a compiled program is not started with again. */
+  readonly args?: readonly string[];
 }
 
 /** A child process, from its creator's side. */
@@ -142,20 +145,21 @@ export function startChildProcess(
   permissions: readonly string[],
   memoryMb?: number,
 ): ChildProcess {
-  const main = Deno.mainModule;
-  const limit = memoryMb === undefined ? [] : [`--v8-flags=--max-old-space-size=${memoryMb}`];
+  const { mainModule: main, args } = Deno;
+  const { standalone } = Deno.build;
+  const limit = memoryFlags(memoryMb, standalone);
   const { listener, flags } = listen(permissions);
   listener.unref();
   const key = crypto.randomUUID() + crypto.randomUUID();
   const boot = firstModule([main, ...modules.filter((url) => url !== main && url !== "")], bootUrl);
   const child = new Deno.Command(Deno.execPath(), {
-    args: ["run", ...flags, ...limit, "--preload", boot, main, ...Deno.args],
+    args: childArguments({ standalone, main, args }, boot, [...flags, ...limit]),
     stdin: "piped",
     stdout: "inherit",
     stderr: "inherit",
   }).spawn();
   child.unref();
-  const lifeline: Lifeline = { address: addressOf(listener), key };
+  const lifeline: Lifeline = { address: addressOf(listener), key, ...(standalone && { args }) };
   const status = exitCodeOf(child.status);
   return {
     pid: child.pid,
@@ -257,7 +261,8 @@ export function dieWithCreator(): void {
 
 /** The child's side: reads where to connect from stdin, and connects. */
 export async function connectToCreator(): Promise<SocketLine> {
-  const { address, key } = JSON.parse(await readLine()) as Lifeline;
+  const { address, key, args } = JSON.parse(await readLine()) as Lifeline;
+  if (args !== undefined) setArguments(args);
   const conn = address.transport === "unix" ? await Deno.connect(address) : await Deno.connect(address);
   const bytes = new TextEncoder().encode(key);
   for (let at = 0; at < bytes.length;) at += await conn.write(bytes.subarray(at));

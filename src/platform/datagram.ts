@@ -68,7 +68,10 @@ class UdpPort implements DatagramPort {
       lookup: (host, options, found) =>
         isIP(host) === 0 ? dns.lookup(host, options, found) : found(null, host, family),
     });
-    this.#socket.on("error", (error) => failure = this.#failure = error);
+    this.#socket.on("error", (error) => {
+      failure = error;
+      this.#failure = osError("Cannot receive", error);
+    });
     this.#socket.bind(port, numeric);
     if (failure !== undefined) {
       this.#socket.close();

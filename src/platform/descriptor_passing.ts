@@ -62,10 +62,10 @@ export class DescriptorSender {
   async #accept(pid: number): Promise<void> {
     if (this.#lines.has(pid)) return;
     const line = await this.#listener.accept();
-    // struct ucred: pid, uid, gid.
-    const peer = new Int32Array(3);
+    // struct ucred: pid, uid, gid. Deno.uid() would need a permission more.
+    const peer = new Uint32Array(3);
     this.#passing.getsockopt(line.fd, SOL_SOCKET, SO_PEERCRED, peer, new Uint32Array([peer.byteLength]));
-    if (peer[1] === Deno.uid()) this.#lines.set(peer[0]!, line);
+    if (peer[1] === this.#passing.geteuid()) this.#lines.set(peer[0]!, line);
     else line.release(false);
   }
 }

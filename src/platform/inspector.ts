@@ -6,6 +6,11 @@ interface Remote {
   objectId: string;
 }
 
+/** Whether V8 may be asked. */
+export function mayInspect(): boolean {
+  return Deno.permissions.querySync({ name: "sys" }).state === "granted";
+}
+
 /** The URL of the module that `target` was compiled in; `undefined` where V8 has none or may not be asked. */
 export function compiledIn(target: unknown): Promise<string | undefined> {
   return inspect(target, async (ask, { objectId }, urls) => {

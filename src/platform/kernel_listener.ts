@@ -25,6 +25,7 @@ const NONBLOCK = 0o4000;
 const CLOEXEC = 0o2000000;
 const SOL_SOCKET = 1;
 const SO_REUSEADDR = 2;
+const SO_REUSEPORT = 15;
 const POLLIN = 1;
 /** The longest path of a Unix socket, with its closing zero. */
 const PATH_BYTES = 108;
@@ -58,11 +59,14 @@ export class KernelListener {
   /**
    * Binds and listens. The address may be used again at once after a server that had it has ended.
    *
+   * @param address Where.
+   * @param backlog How many connections the kernel holds that nobody has accepted yet.
+   * @param reusePort Whether others who say the same may listen there too.
    * @throws {OSError} If the address cannot be had.
    */
-  constructor(address: Readonly<NetAddress>, backlog: number) {
+  constructor(address: Readonly<NetAddress>, backlog: number, reusePort = false) {
     try {
-      this.#fd = listenOn(address, backlog, this.#io, this.#functions);
+      this.#fd = listenOn(address, backlog, reusePort, this.#io, this.#functions);
     } catch (error) {
       io.drop();
       listening.drop();
@@ -154,7 +158,13 @@ export class Loan {
 const closedListener = () =>
   new OSError("Cannot accept a connection: the listener was closed; Bad file descriptor");
 
-function listenOn(address: Readonly<NetAddress>, backlog: number, io: Io, functions: Listening): number {
+function listenOn(
+  address: Readonly<NetAddress>,
+  backlog: number,
+  reusePort: boolean,
+  io: Io,
+  functions: Listening,
+): number {
   const [family, bytes] = typeof address === "string"
     ? [AF_UNIX, unixAddress(address)] as const
     : find(address, functions);
@@ -164,7 +174,10 @@ function listenOn(address: Readonly<NetAddress>, backlog: number, io: Io, functi
   };
   const fd = functions.socket(family, SOCK_STREAM | NONBLOCK | CLOEXEC, 0);
   if (fd < 0) throw refused();
-  if (family !== AF_UNIX) io.setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, new Int32Array([1]), 4);
+  if (family !== AF_UNIX) {
+    io.setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, new Int32Array([1]), 4);
+    if (reusePort) io.setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, new Int32Array([1]), 4);
+  }
   if (functions.bind(fd, bytes, bytes.length) < 0 || functions.listen(fd, backlog) < 0) {
     const error = refused();
     io.close(fd);

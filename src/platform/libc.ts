@@ -59,6 +59,7 @@ const PASSING = {
   getsockopt: { parameters: ["i32", "i32", "i32", "buffer", "buffer"], result: "i32" },
   sendmsg: { parameters: ["i32", "buffer", "i32"], result: "isize" },
   recvmsg: { parameters: ["i32", "buffer", "i32"], result: "isize" },
+  geteuid: { parameters: [], result: "u32" },
 } as const;
 
 /** Functions of the C library, there while somebody holds them: loading them takes 2 ms, and is a resource. */

@@ -104,7 +104,8 @@ export class StreamListener {
     open.delete(this);
     if (open.size === 0) removeEventListener("unload", closeAll);
     this.#listener.close();
-    if (this.#directory !== undefined) Deno.removeSync(this.#directory, { recursive: true });
+    // Whoever knows already that this process ends may have been faster.
+    if (this.#directory !== undefined) removePrivateSocket(this.address as string);
   }
 }
 
@@ -155,7 +156,7 @@ function listenPrivately(): StreamListener {
   return listenStream({ hostname: "127.0.0.1", port: 0 });
 }
 
-/** Removes the socket and the directory that were made for a listener without an address, if its process could not. */
+/** Removes what is left of the socket and the directory that were made for a listener without an address. */
 export function removePrivateSocket(path: string): void {
   for (const left of [path, path.slice(0, path.lastIndexOf("/"))]) {
     try {

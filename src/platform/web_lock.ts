@@ -4,8 +4,11 @@ interface LockManager {
   request(name: string, held: () => unknown): Promise<unknown>;
 }
 
-/** Calls `held` once this thread has the lock, and keeps it until what `held` returns has settled. */
-export function requestWebLock(name: string, held: () => unknown): void {
+/**
+ * Calls `held` once this thread has the lock, and keeps it until what `held` returns has settled. Settles when it has
+ * been given back.
+ */
+export async function requestWebLock(name: string, held: () => unknown): Promise<void> {
   const { locks } = navigator as unknown as { locks: LockManager };
-  locks.request(name, held);
+  await locks.request(name, held);
 }

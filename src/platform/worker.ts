@@ -67,7 +67,7 @@ export class WorkerThread {
     this.#worker.on("exit", (code: number) => {
       this.#dead = true;
       // After force the event comes before the thread is dead.
-      if (this.#forced) requestWebLock(this.#beacon, () => this.onDeath?.(code));
+      if (this.#forced) requestWebLock(this.#beacon, () => {}).then(() => this.onDeath?.(code));
       else this.onDeath?.(code);
     });
     // The program stays up for a process by what it does for it, never by the thread itself.

@@ -70,9 +70,8 @@ export class Imap<R> implements ImapIterator<R> {
   #parts: Part[] = [];
   /** How many of them are out. */
   #out = 0;
-  /** Results of the part that is being read. */
+  /** Results of the part that is being read, the next one last: what was given is not kept. */
   #reading: unknown[] = [];
-  #at = 0;
   /** Whether the source gives more; `ended`: nobody wants more. */
   #state: "pulling" | "exhausted" | "ended" = "pulling";
   #pulling = false;
@@ -93,7 +92,8 @@ export class Imap<R> implements ImapIterator<R> {
 
   next(options?: WaitOptions): Promise<IteratorResult<R, undefined>> {
     const next = this.#turn.then(() => this.#next(options));
-    this.#turn = next.catch(() => {/* its reader knows */});
+    const nothing = () => {/* its reader knows */};
+    this.#turn = next.then(nothing, nothing); // without the result
     return next;
   }
 
@@ -131,13 +131,12 @@ export class Imap<R> implements ImapIterator<R> {
     const ms = waitMs(options);
     const end = performance.now() + ms;
     for (;;) {
-      if (this.#at < this.#reading.length) return { done: false, value: this.#reading[this.#at++] as R };
+      if (this.#reading.length > 0) return { done: false, value: this.#reading.pop() as R };
       const part = this.#takeReady();
       if (part !== undefined) {
         this.#pull();
         if (part.state === "failed") throw part.value;
-        this.#reading = part.value as unknown[];
-        this.#at = 0;
+        this.#reading = (part.value as unknown[]).reverse();
       } else if (this.#state !== "pulling" && this.#parts.length === 0) {
         return { done: true, value: undefined };
       } else if (!await settledWithin(this.#changed.promise, end - performance.now(), options?.signal)) {

@@ -19,6 +19,7 @@
 
 import { ProcessError } from "../base/errors.ts";
 import { startChildProcess } from "../platform/command.ts";
+import { requireModule } from "../platform/permissions.ts";
 import { afterMs, keepAlive, onProgramIdle, writeStderr } from "../platform/runtime.ts";
 import { WorkerThread } from "../platform/worker.ts";
 import { thisAgent } from "../transport/agent.ts";
@@ -188,6 +189,7 @@ class BufferedLink extends Link {
 }
 
 function runWorker(order: Order, starter: number, transfer: Transferable[]): void {
+  requireModule(bootModule("worker"));
   watchProgram();
   const { agent, identity } = order;
   const thread = takeThread(order.memoryMb);

@@ -3,6 +3,8 @@
 import { AssertionError, RuntimeError, ValueError } from "../base/errors.ts";
 import { waitMs, type WaitOptions, wholeNumber } from "../base/options.ts";
 import { setDefaultAuthkey } from "../ipc/authkey.ts";
+import { requireChildren } from "../platform/compiled.ts";
+import { mayInspect } from "../platform/inspector.ts";
 import { permissionFlags } from "../platform/permissions.ts";
 import { cores, exitNow, keepAlive, osParentId, osProcessId, settledWithin } from "../platform/runtime.ts";
 import { thisAgent } from "../transport/agent.ts";
@@ -263,6 +265,7 @@ export class Process<A extends unknown[] = unknown[]> implements AsyncDisposable
         `daemonic processes are not allowed to have children: "${parent.name}" is a daemon and cannot start "${this.#name}"`,
       );
     }
+    requireChildren();
     // Whatever cannot travel fails here, before a child is taken.
     const subclass = this.run !== Process.prototype.run;
     const sources = [
@@ -639,7 +642,12 @@ onMessage("findTarget", async (message: { agent: number; which: number; final?: 
   if (search === undefined) return;
   const source = search.sources[which]!;
   const address = final ? undefined : await locate(source);
-  if (address === undefined) search.fail(error ?? notExported(source.name, "no module exports it"));
+  if (address === undefined) {
+    const why = mayInspect()
+      ? "no module exports it"
+      : "the module that makes the process does not export it, and where else it is can be told only with --allow-sys";
+    search.fail(error ?? notExported(source.name, why));
+  }
   answerAddress(agent, address);
 });
 

@@ -9,7 +9,7 @@
 
 import { PicklingError, ValueError } from "../base/errors.ts";
 import { compiledIn } from "../platform/inspector.ts";
-import { importedModule, importModule } from "../platform/modules.ts";
+import { importedModule, importModule, offerModule } from "../platform/modules.ts";
 import { setFunctionTraveller } from "../transport/registry.ts";
 
 /** A function or class named by its module; made by {@link ref}. It can also be called, where it is. */
@@ -74,6 +74,15 @@ export function ref(module: string | URL, name: string): Target {
   };
   named.set(target, address);
   return target;
+}
+
+/**
+ * Names a function of this library that children run. `load` imports its module, by a literal, so that the module is
+ * there whatever a child may read, and in a compiled program.
+ */
+export function ownRef(module: string, name: string, load: () => Promise<Record<string, unknown>>): Target {
+  offerModule(module, load);
+  return ref(module, name);
 }
 
 /** The URL of the module whose code is calling into this library. */

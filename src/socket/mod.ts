@@ -21,5 +21,6 @@ export type { TlsClientOptions } from "../platform/net.ts";
 export { type ConnectOptions, createConnection, socketpair } from "./connect.ts";
 export { IPPROTO_TCP, SHUT_RD, SHUT_RDWR, SHUT_WR, Socket, TCP_NODELAY } from "./socket.ts";
 export { DatagramSocket } from "./datagram_socket.ts";
+export { AF_INET, AF_INET6, AF_UNIX, SOCK_DGRAM, SOCK_STREAM } from "./family.ts";
 export type { Address, SameKind } from "./endpoint.ts";
 export { type FileSource, SocketFile } from "./socket_file.ts";

@@ -2,7 +2,14 @@
 
 import { RuntimeError } from "../base/errors.ts";
 import { KernelListener, whyNotInKernel } from "../platform/kernel_listener.ts";
-import { addressOf, listenNet, type NetConn, type NetListener } from "../platform/net.ts";
+import {
+  addressOf,
+  listenNet,
+  type NetConn,
+  type NetListener,
+  osError,
+  shownAddress,
+} from "../platform/net.ts";
 import { writeStderr } from "../platform/runtime.ts";
 import { TlsServerConn, type TlsServerOptions } from "../platform/tls.ts";
 import { ConnEndpoint } from "../socket/conn_endpoint.ts";
@@ -22,7 +29,7 @@ export interface Acceptor {
   /** Lets a wait keep nothing up. */
   unref(): void;
   /** Closes it. Settles when nobody waits any more. */
-  close(): void | Promise<void>;
+  close(): Promise<void>;
 }
 
 /** Whether connections must, should, may or shall not be moved to whoever serves them. */
@@ -36,14 +43,16 @@ export type Movability = "must" | "should" | "may" | "no";
  * @param move Whether connections shall be such that they can be moved to another thread or process. If they only
  * should and cannot, a warning is printed.
  * @param tls What encrypts connections that cannot be moved.
+ * @param reusePort Whether others who say the same may listen there too.
  * @throws {OSError} If the address cannot be had.
- * @throws {RuntimeError} If connections must be moved and cannot.
+ * @throws {RuntimeError} If connections must be moved and cannot, or the port cannot be shared.
  */
 export function listen(
   address: Readonly<Address>,
   backlog: number,
   move: Movability,
   tls: TlsServerOptions | undefined,
+  reusePort: boolean,
 ): Acceptor {
   const why = move === "no" ? undefined : whyNotInKernel(address);
   if (why !== undefined && move === "must") {
@@ -52,8 +61,17 @@ export function listen(
   if (why !== undefined && move === "should") {
     writeStderr(`Warning: handoff: true is not possible: ${why}. Bytes are carried through shared memory.\n`);
   }
-  const acceptor = move !== "no" && why === undefined
-    ? new KernelAcceptor(new KernelListener(address, backlog))
+  const moves = move !== "no" && why === undefined;
+  if (reusePort && !moves) {
+    throw new RuntimeError(
+      `Cannot share the port of ${
+        shownAddress(address)
+      }: Deno's own listener cannot, without another flag; ` +
+        "use a Threading server with the permission ffi, on Linux, or set allowReusePort to false",
+    );
+  }
+  const acceptor = moves
+    ? new KernelAcceptor(new KernelListener(address, backlog, reusePort))
     : new RuntimeAcceptor(listenNet(address, backlog), tls);
   acceptor.unref();
   return acceptor;
@@ -64,6 +82,8 @@ class RuntimeAcceptor implements Acceptor {
   readonly address: Address;
   readonly #listener: NetListener;
   readonly #tls: TlsServerOptions | undefined;
+  /** Settles when nobody waits for a connection. */
+  #accepted: Promise<unknown> = Promise.resolve();
 
   constructor(listener: NetListener, tls: TlsServerOptions | undefined) {
     this.#listener = listener;
@@ -72,13 +92,16 @@ class RuntimeAcceptor implements Acceptor {
   }
 
   async accept(): Promise<Endpoint> {
-    const conn: NetConn = await this.#listener.accept();
+    let conn: NetConn | undefined;
     try {
+      const accepting = this.#listener.accept();
+      this.#accepted = accepting.catch(() => {});
+      conn = await accepting;
       conn.setNoDelay?.(true);
       return new ConnEndpoint(this.#tls === undefined ? conn : new TlsServerConn(conn, this.#tls));
     } catch (error) {
-      conn.close(); // reset before we came to it
-      throw error;
+      conn?.close(); // reset before we came to it
+      throw osError("Cannot accept a connection", error);
     }
   }
 
@@ -90,8 +113,11 @@ class RuntimeAcceptor implements Acceptor {
     this.#listener.unref();
   }
 
-  close(): void {
+  /** The runtime takes a socket file away only when nobody waits any more. */
+  async close(): Promise<void> {
+    this.#listener.ref(); // else the program might end before
     this.#listener.close();
+    await this.#accepted;
   }
 }
 

@@ -9,7 +9,7 @@ export interface Carriage {
   /** Changes while bytes flow. */
   readonly activity: number;
   /** Lets the handler see the end of its input. */
-  endInput(): void;
+  endInput(): void | Promise<void>;
   /** Cuts the connection off; for the handler the client has gone. */
   abort(): void;
 }

@@ -4,7 +4,7 @@ import { PicklingError, RuntimeError } from "../base/errors.ts";
 import type { KernelListener } from "../platform/kernel_listener.ts";
 import { afterMs } from "../platform/runtime.ts";
 import type { TlsServerOptions } from "../platform/tls.ts";
-import { type Address as ModuleAddress, addressOf, locate, ref } from "../process/target.ts";
+import { type Address as ModuleAddress, addressOf, locate, ownRef } from "../process/target.ts";
 import { ConnEndpoint } from "../socket/conn_endpoint.ts";
 import { DatagramSocket } from "../socket/datagram_socket.ts";
 import type { Address } from "../socket/endpoint.ts";
@@ -67,7 +67,11 @@ export interface HandlerTeamOptions extends Staff {
   onUnsent(datagram: DatagramRequest<Address>, to: Address, error: unknown): void;
 }
 
-const job = ref(import.meta.resolve("./handler_worker.ts"), "handlerWorker");
+const job = ownRef(
+  import.meta.resolve("./handler_worker.ts"),
+  "handlerWorker",
+  () => import("./handler_worker.ts"),
+);
 
 /** The workers of a server. */
 export class HandlerTeam {

@@ -13,9 +13,13 @@
  */
 
 import type { NetConn } from "../platform/net.ts";
+import { afterMs } from "../platform/runtime.ts";
 import type { ConnEndpoint } from "../socket/conn_endpoint.ts";
 import type { Rings } from "../socket/ring_endpoint.ts";
 import type { RingReader, RingWriter } from "../transport/byte_ring.ts";
+
+/** A read that was begun so long ago would have been done if there were anything. */
+const QUIET_MS = 10;
 
 /** Carries one connection. */
 export class Pump {
@@ -33,6 +37,8 @@ export class Pump {
   #outputOver = false;
   /** How many reads and writes have been done: no change means that the connection was silent. */
   activity = 0;
+  /** How many reads have been done. */
+  #reads = 0;
   readonly #flushed = Promise.withResolvers<void>();
   readonly #settled = Promise.withResolvers<void>();
 
@@ -71,15 +77,24 @@ export class Pump {
     this.#check();
   }
 
-  /** Lets the handler see the end of the stream after what it has got so far. */
-  endInput(): void {
+  /** Lets the handler see the end of the stream after what has come so far. */
+  async endInput(): Promise<void> {
+    // The runtime does not tell whether something is there. What is there ends a read that was begun.
+    for (let seen = -1; !this.#inputOver && (seen !== this.#reads || !this.#reading);) {
+      seen = this.#reads;
+      await afterMs(QUIET_MS);
+    }
+    if (!this.#inputOver) this.#endInput();
+  }
+
+  #endInput(): void {
     this.#inputOver = true;
     this.#toHandler.end(false);
   }
 
   /** Cuts the connection off; for the handler the client has gone. */
   abort(): void {
-    this.endInput();
+    this.#endInput();
     this.#breakOutput();
     this.#endpoint.close();
     this.#check();
@@ -107,9 +122,10 @@ export class Pump {
   readonly #gotInput = (count: number | null): void => {
     this.#reading = false;
     this.activity++;
+    this.#reads++;
     if (!this.#inputOver) {
       if (count !== null) this.#toHandler.commit(count);
-      else this.endInput();
+      else this.#endInput();
     }
     this.#read();
     // Who has nobody else to serve saves a wake-up by waiting for the answer here.

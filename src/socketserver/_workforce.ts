@@ -77,8 +77,8 @@ export class Workforce {
   async close(deadlineMs: number): Promise<void> {
     const team = this.#team;
     if (team === undefined) return;
+    await this.drain(deadlineMs); // first, since some may still wait for a worker
     const closed = team.close();
-    await this.drain(deadlineMs);
     if (await Promise.race([closed.then(() => true), afterMs(LEAVING_MS)]) !== true) await team.terminate();
   }
 }

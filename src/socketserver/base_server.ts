@@ -204,6 +204,7 @@ export class BaseServer<R = any, A = any> implements AsyncDisposable {
    * @returns Settles when it has been stopped; connections of a `Threading…` server go on.
    * @throws {RuntimeError} If it is running already.
    * @throws {OSError} If the server was closed.
+   * @throws Whatever `getRequest` threw that is no {@link OSError}, or `handleError`.
    *
    * @example Until a signal
    * ```ts
@@ -579,8 +580,10 @@ export class BaseServer<R = any, A = any> implements AsyncDisposable {
 
   async #take(arrival: Arrival<R, A>): Promise<void> {
     if ("error" in arrival) {
-      // As in Python, a request that is gone before it could be got is nobody's concern.
-      if (!this.#closed) await this.#first(afterMs(RETRY_MS), Infinity);
+      if (this.#closed) return;
+      // As in Python, a request that is gone before it could be got is nobody's concern; a mistake is.
+      if (!(arrival.error instanceof OSError)) throw arrival.error;
+      await this.#first(afterMs(RETRY_MS), Infinity);
       return;
     }
     const { request, clientAddress } = arrival;

@@ -5,6 +5,7 @@ import { bindDatagram, type DatagramPort } from "../platform/datagram.ts";
 import type { Target } from "../process/target.ts";
 import { DatagramSocket } from "../socket/datagram_socket.ts";
 import type { Address } from "../socket/endpoint.ts";
+import { familyOf, SOCK_DGRAM } from "../socket/family.ts";
 import { arrive } from "../transport/arriving.ts";
 import { optionsOf } from "./_options.ts";
 import { BaseServer, type ServerOptions } from "./base_server.ts";
@@ -35,6 +36,9 @@ export class DatagramServer<A extends Address = Address> extends BaseServer<Data
   /** The most bytes of a datagram that are received; the rest of a longer one is lost. */
   static maxPacketSize: number = 8192;
 
+  /** The type of its socket: {@link SOCK_DGRAM}. */
+  readonly socketType: typeof SOCK_DGRAM = SOCK_DGRAM;
+
   #port: DatagramPort | undefined;
   #socket: DatagramSocket<A> | undefined;
   #up = false;
@@ -57,6 +61,11 @@ export class DatagramServer<A extends Address = Address> extends BaseServer<Data
     if (this.options.bindAndActivate === false) return;
     this.serverBind();
     this.serverActivate();
+  }
+
+  /** What kind of address it has: {@link AF_INET}, {@link AF_INET6} or {@link AF_UNIX}. Follows from `serverAddress`. */
+  get addressFamily(): number {
+    return familyOf(this.serverAddress);
   }
 
   /** Binds the address; sets `serverAddress` to what the socket really has. */

@@ -5,6 +5,8 @@ import type { Staff } from "./_handler_team.ts";
 import { TCPServer } from "./tcp_server.ts";
 import type { ServerClass } from "./threading.ts";
 import { UDPServer } from "./udp_server.ts";
+import { UnixDatagramServer } from "./unix_datagram_server.ts";
+import { UnixStreamServer } from "./unix_stream_server.ts";
 
 /** What {@link ForkingMixIn} adds to a server. */
 export interface Forking {
@@ -146,3 +148,64 @@ export const ForkingUDPServer: WithForking<typeof UDPServer> = class ForkingUDPS
   extends ForkingMixIn(UDPServer) {};
 /** An instance of {@link ForkingUDPServer}. */
 export type ForkingUDPServer = InstanceType<typeof ForkingUDPServer>;
+
+/**
+ * A server that serves each connection of a Unix socket in a process; see {@link ForkingMixIn}.
+ *
+ * Python: {@link https://docs.python.org/3/library/socketserver.html#socketserver.ForkingUnixStreamServer | socketserver.ForkingUnixStreamServer}, since 3.12.
+ *
+ * @example An echo
+ * ```ts
+ * import { createConnection } from "@multiprocessing/deno/socket";
+ * import { ForkingUnixStreamServer } from "@multiprocessing/deno/socketserver";
+ * import { EchoHandler } from "examples/handlers.ts";
+ * import assert from "node:assert/strict";
+ *
+ * if (Deno.build.os === "linux") {
+ *   const directory = Deno.makeTempDirSync();
+ *   {
+ *     await using server = new ForkingUnixStreamServer(`${directory}/socket`, EchoHandler);
+ *     void server.serveForever();
+ *     using client = await createConnection(server.serverAddress);
+ *     await client.sendall("hello");
+ *     assert.equal(new TextDecoder().decode(await client.recv(1024)), "hello");
+ *   }
+ *   Deno.removeSync(directory); // empty: the socket is gone
+ * }
+ * ```
+ */
+export const ForkingUnixStreamServer: WithForking<typeof UnixStreamServer> = class ForkingUnixStreamServer
+  extends ForkingMixIn(UnixStreamServer) {};
+/** An instance of {@link ForkingUnixStreamServer}. */
+export type ForkingUnixStreamServer = InstanceType<typeof ForkingUnixStreamServer>;
+
+/**
+ * A server that serves each datagram of a Unix socket in a process; see {@link ForkingMixIn}.
+ *
+ * Python: {@link https://docs.python.org/3/library/socketserver.html#socketserver.ForkingUnixDatagramServer | socketserver.ForkingUnixDatagramServer}, since 3.12.
+ *
+ * @example An answer in capitals
+ * ```ts
+ * import { DatagramSocket } from "@multiprocessing/deno/socket";
+ * import { ForkingUnixDatagramServer } from "@multiprocessing/deno/socketserver";
+ * import { UpperDatagramHandler } from "examples/handlers.ts";
+ * import assert from "node:assert/strict";
+ *
+ * if (Deno.build.os === "linux") {
+ *   const directory = Deno.makeTempDirSync();
+ *   {
+ *     await using server = new ForkingUnixDatagramServer(`${directory}/server`, UpperDatagramHandler);
+ *     void server.serveForever();
+ *     using client = new DatagramSocket(`${directory}/client`);
+ *     await client.sendto("hello", server.serverAddress);
+ *     const [data] = await client.recvfrom(1024);
+ *     assert.equal(new TextDecoder().decode(data), "HELLO");
+ *   }
+ *   Deno.removeSync(directory); // empty: both sockets are gone
+ * }
+ * ```
+ */
+export const ForkingUnixDatagramServer: WithForking<typeof UnixDatagramServer> =
+  class ForkingUnixDatagramServer extends ForkingMixIn(UnixDatagramServer) {};
+/** An instance of {@link ForkingUnixDatagramServer}. */
+export type ForkingUnixDatagramServer = InstanceType<typeof ForkingUnixDatagramServer>;

@@ -26,6 +26,8 @@ export {
   ForkingMixIn,
   ForkingTCPServer,
   ForkingUDPServer,
+  ForkingUnixDatagramServer,
+  ForkingUnixStreamServer,
   type WithForking,
 } from "./forking.ts";
 export {

@@ -4,6 +4,7 @@ import { OSError } from "../base/errors.ts";
 import type { KernelListener } from "../platform/kernel_listener.ts";
 import type { Target } from "../process/target.ts";
 import type { Address } from "../socket/endpoint.ts";
+import { familyOf, SOCK_STREAM } from "../socket/family.ts";
 import { SHUT_WR, Socket } from "../socket/socket.ts";
 import { arrive } from "../transport/arriving.ts";
 import { type Acceptor, listen, type Movability } from "./_acceptor.ts";
@@ -33,8 +34,17 @@ import type { HandlerClass } from "./handlers.ts";
 export class StreamServer<A extends Address = Address> extends BaseServer<Socket<A>, A> {
   /** Whether an address may be bound again at once. Deno always allows it. */
   static allowReuseAddress: boolean = true;
+  /**
+   * Whether several servers, also of several programs, may listen on one port, if all of them say so: the kernel then
+   * shares the connections out among them. Of `Threading…` and `Forking…` servers of TCP on Linux, with the permission
+   * `ffi`; elsewhere a server that says so is a {@link RuntimeError}.
+   */
+  static allowReusePort: boolean = false;
   /** How many connections the kernel holds that were not accepted yet. */
   static requestQueueSize: number = 511;
+
+  /** The type of its socket: {@link SOCK_STREAM}. */
+  readonly socketType: typeof SOCK_STREAM = SOCK_STREAM;
 
   #acceptor: Acceptor | undefined;
 
@@ -64,10 +74,15 @@ export class StreamServer<A extends Address = Address> extends BaseServer<Socket
     }
   }
 
+  /** What kind of address it has: {@link AF_INET}, {@link AF_INET6} or {@link AF_UNIX}. Follows from `serverAddress`. */
+  get addressFamily(): number {
+    return familyOf(this.serverAddress);
+  }
+
   /** Binds the address and listens; sets `serverAddress` to what the socket really has. */
   override serverBind(): void {
-    const { requestQueueSize } = this.constructor as typeof StreamServer;
-    this.#acceptor = listen(this.serverAddress, requestQueueSize, this.moves, this.tls);
+    const { requestQueueSize, allowReusePort } = this.constructor as typeof StreamServer;
+    this.#acceptor = listen(this.serverAddress, requestQueueSize, this.moves, this.tls, allowReusePort);
     this.serverAddress = this.#acceptor.address as A;
   }
 

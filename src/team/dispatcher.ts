@@ -21,7 +21,7 @@ import { BrokenProcessPool, PicklingError, ValueError } from "../base/errors.ts"
 import { afterMs, nextTurn } from "../platform/runtime.ts";
 import type { StartMethod } from "../process/hub.ts";
 import { unfinishedWork } from "../process/process.ts";
-import { type Callable, callingModule, ref } from "../process/target.ts";
+import { type Callable, callingModule, ownRef } from "../process/target.ts";
 import { encode } from "../transport/codec.ts";
 import { Sealed } from "../transport/sealed.ts";
 import type { CallKind, PostedCall } from "./calls.ts";
@@ -135,7 +135,7 @@ interface Hand {
   late: boolean;
 }
 
-const job = ref(import.meta.resolve("./calls.ts"), "callRunner");
+const job = ownRef(import.meta.resolve("./calls.ts"), "callRunner", () => import("./calls.ts"));
 
 /** The calls on a line take about so long together. */
 const LINE_MS = 2;

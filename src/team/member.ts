@@ -5,7 +5,7 @@ import { type Connection, lanesOf, Pipe } from "../ipc/connection.ts";
 import { afterMs, settledWithin } from "../platform/runtime.ts";
 import type { StartMethod } from "../process/hub.ts";
 import { followStarter, Process } from "../process/process.ts";
-import { ref } from "../process/target.ts";
+import { ownRef } from "../process/target.ts";
 import { thisAgent } from "../transport/agent.ts";
 import { ENDED, type SharedLane, type Taken, type TakenBack } from "../transport/lane.ts";
 import { regainClass } from "./error_class.ts";
@@ -39,7 +39,7 @@ export interface MemberOptions {
   maxMemoryMb?: number | undefined;
 }
 
-const loop = ref(import.meta.resolve("./member_loop.ts"), "memberLoop");
+const loop = ownRef(import.meta.resolve("./member_loop.ts"), "memberLoop", () => import("./member_loop.ts"));
 
 class WorkerMember extends Process {
   static override readonly startMethod: StartMethod = "worker";

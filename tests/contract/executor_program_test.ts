@@ -49,6 +49,16 @@ const cases: Case[] = [
       assert.deepEqual(rest.sort(), fruit);
     },
   },
+  // test_cancel_futures_wait_false
+  {
+    name: "cancelNoWait",
+    shows: "ends after the calls that run, also after shutdown({ wait: false, cancelFutures: true })",
+    check({ lines: [first, second, ...rest] }) {
+      assert.deepEqual([first, second], ["cancelled 3", "the main part ends"]);
+      assert.deepEqual(rest.sort(), fruit.slice(0, 2));
+    },
+  },
+  // ThreadPoolShutdownTest.test_del_shutdown, ProcessPoolShutdownTest.test_del_shutdown: nobody has the executor any more
   {
     name: "mapUnread",
     shows: "ends after the calls of a map() that nobody reads",

@@ -18,6 +18,7 @@ import {
 import assert from "node:assert/strict";
 import * as targets from "../fixtures/executor_targets.ts";
 import { kinds, testKind } from "../support/executors.ts";
+import { allCollected } from "../support/garbage.ts";
 import { isPending } from "../support/gates.ts";
 
 const range = (length: number) => Array.from({ length }, (_, i) => i);
@@ -110,6 +111,32 @@ for (const kind of kinds()) {
         return true;
       });
     }
+  });
+
+  // test_no_stale_references
+  testKind(kind, "Executor keeps no argument and no result of a call whose future nobody keeps", async () => {
+    await using executor = make({ maxWorkers: 1 });
+    const refs: WeakRef<object>[] = [];
+    await (async () => {
+      const given = { an: "argument" };
+      const got = await executor.submit(targets.same, given);
+      refs.push(new WeakRef(given), new WeakRef(got));
+    })();
+    await allCollected(refs);
+    await executor.submit(targets.pow, 2, 2);
+  });
+
+  // test_free_reference
+  testKind(kind, "Executor.map() keeps no result that it has given", async () => {
+    await using executor = make();
+    const results = executor.map(targets.makeObject, range(10));
+    const take = async () => {
+      const { done, value } = await results.next();
+      return done ? undefined : new WeakRef(value);
+    };
+    let count = 0;
+    for (let ref; (ref = await take()) !== undefined; count++) await allCollected([ref]);
+    assert.equal(count, 10);
   });
 
   testKind(kind, "Executor runs no more calls at a time than it has workers", async () => {

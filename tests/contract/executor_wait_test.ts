@@ -19,6 +19,7 @@ import {
 import assert from "node:assert/strict";
 import * as targets from "../fixtures/executor_targets.ts";
 import { kinds, testKind } from "../support/executors.ts";
+import { allCollected } from "../support/garbage.ts";
 import { isPending, timed } from "../support/gates.ts";
 
 const cancelled = new Future<number>();
@@ -196,7 +197,7 @@ for (const kind of kinds()) {
     assert.deepEqual(await iterator.next(), { done: true, value: undefined });
   });
 
-  // test_future_times_out
+  // test_future_times_out, which was test_zero_timeout before
   testKind(kind, "asCompleted() with a timeout yields what has ended by then, and throws", async () => {
     await using executor = make();
     const go = new mp.Event();
@@ -224,6 +225,38 @@ for (const kind of kinds()) {
 }
 
 // --- Without an executor --------------------------------------------------------------------------------------------
+
+// test_free_reference_yielded_future
+Deno.test("asCompleted() keeps no future that it has yielded", async () => {
+  const futures = new Set<Future<string>>();
+  const add = (end: (future: Future<string>) => unknown) => {
+    const future = new Future<string>();
+    end(future);
+    futures.add(future);
+  };
+  for (let i = 0; i < 8; i++) add(() => {});
+  add((future) => future.cancel());
+  add((future) => future.setResult("42"));
+  const take = async (iterator: AsyncIterator<Future<string>>) => {
+    const { done, value } = await iterator.next();
+    if (done) return undefined;
+    futures.delete(value);
+    return new WeakRef(value);
+  };
+  const hasty = asCompleted(futures, { timeout: 0 });
+  for (let i = 0; i < 2; i++) await allCollected([(await take(hasty))!]);
+  await assert.rejects(take(hasty), TimeoutError);
+
+  const endOne = () => {
+    for (const future of futures) return future.setResult("test");
+  };
+  const rest = asCompleted(futures);
+  for (let left = 8; left > 0; left--) {
+    endOne();
+    await allCollected([(await take(rest))!]);
+  }
+  assert.equal(await take(rest), undefined);
+});
 
 // test_correct_timeout_exception_msg
 Deno.test("asCompleted() says how many futures are unfinished", async () => {

@@ -53,7 +53,7 @@ function table<T>(question: (future: Future<number>) => T, answers: Record<State
 
 // --- Callbacks ------------------------------------------------------------------------------------------------------
 
-// test_done_callback_with_result, _with_exception, _with_cancel
+// test_done_callback_with_result, test_done_callback_with_exception, test_done_callback_with_cancel
 Deno.test("Future.addDoneCallback() calls with the future at once when it is done", async () => {
   const seen: Future<number>[] = [];
   const [success, failure, cancelled] = [states.pending(), states.pending(), states.pending()];
@@ -70,7 +70,8 @@ Deno.test("Future.addDoneCallback() calls with the future at once when it is don
   assert.equal(cancelled.cancelled(), true);
 });
 
-// test_done_callback_already_successful, _already_failed, _already_cancelled
+// test_done_callback_already_successful, test_done_callback_already_failed,
+// test_done_callback_already_cancelled
 Deno.test("Future.addDoneCallback() calls at once where the future is done already", () => {
   for (const state of ["successful", "failed", "cancelled", "notified"] as const) {
     const future = states[state]();

@@ -289,6 +289,15 @@ Deno.test("Listener.address is where it listens, and its socket file goes with i
   await assert.rejects(Deno.stat(directory), Deno.errors.NotFound);
 });
 
+Deno.test("Listener closes also when its own socket file is gone already", async () => {
+  if (Deno.build.os === "windows") return; // there it has a port
+  const listener = new Listener();
+  const path = listener.address as string;
+  Deno.removeSync(path.slice(0, path.lastIndexOf("/")), { recursive: true });
+  listener.close();
+  await assert.rejects(Client(path), OSError);
+});
+
 Deno.test("Listener and Client refuse impossible options", async () => {
   for (const address of ["", null, 5, []] as never[]) {
     assert.throws(() => new Listener({ address }), ValueError, String(address));

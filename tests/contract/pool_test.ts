@@ -17,6 +17,7 @@ import assert from "node:assert/strict";
 import { setTimeout as delay } from "node:timers/promises";
 import * as targets from "../fixtures/pool_targets.ts";
 import { contexts, test } from "../support/contexts.ts";
+import { allCollected } from "../support/garbage.ts";
 import { CLOCK_SLACK_MS, isPending, timed, within } from "../support/gates.ts";
 import { Program } from "../support/program.ts";
 
@@ -138,6 +139,24 @@ for (const mp of contexts()) {
       throw new SayWhenError();
     }
     await assert.rejects(pool.map(sqr, late()), SayWhenError);
+    // CPython's SpecialIterable, which throws when it is asked for an item; and one that throws before.
+    class Special implements Iterable<number>, Iterator<number> {
+      readonly length = 1;
+      [Symbol.iterator]() {
+        return this;
+      }
+      next(): never {
+        throw new SayWhenError();
+      }
+    }
+    class Refusing implements Iterable<number> {
+      [Symbol.iterator](): never {
+        throw new SayWhenError();
+      }
+    }
+    for (const iterable of [new Special(), new Special(), new Refusing()]) {
+      await assert.rejects(pool.map(sqr, iterable, { chunksize: 1 }), SayWhenError);
+    }
     assert.deepEqual(await pool.map(sqr, [3]), [9]);
   });
 
@@ -320,6 +339,38 @@ for (const mp of contexts()) {
     pool.close();
     await pool.join();
   });
+
+  // test_release_task_refs
+  test(mp, "Pool keeps neither arguments nor results, here or in its workers", async () => {
+    await using pool = new mp.Pool(1);
+    const refs: WeakRef<object>[] = [];
+    await (async () => {
+      const items = range(10).map((n) => ({ n }));
+      const results = await pool.map(targets.remembers, items, { chunksize: 3 });
+      assert.deepEqual(results, items);
+      const one = { n: 10 };
+      const last = await pool.apply(targets.remembers, [one]);
+      refs.push(...[...items, ...results, one, last].map((object) => new WeakRef(object)));
+    })();
+    // Another call, since a worker has what it returned last in its hands until it gets the next.
+    assert.equal(await pool.apply(sqr, [3]), 9);
+    await allCollected(refs);
+    assert.deepEqual(await pool.apply(targets.remembered), [11, 0]);
+  });
+
+  for (const method of ["imap", "imapUnordered"] as const) {
+    test(mp, `Pool.${method}() keeps no result that it has given`, async () => {
+      await using pool = new mp.Pool(1);
+      const results = pool[method](targets.remembers, range(5).map((n) => ({ n })), { chunksize: 2 });
+      const take = async () => {
+        const { done, value } = await results.next();
+        return done ? undefined : new WeakRef(value);
+      };
+      let count = 0;
+      for (let ref; (ref = await take()) !== undefined; count++) await allCollected([ref]);
+      assert.equal(count, 5);
+    });
+  }
 
   // --- _TestPoolWorkerErrors --------------------------------------------------------------------------------------
 
@@ -842,6 +893,7 @@ for (const mp of contexts()) {
     assert.deepEqual(mp.activeChildren(), []);
   });
 
+  // test_worker_finalization_via_atexit_handler_of_multiprocessing
   Deno.test(`Pool that nobody closed does not keep its program up [${mp.name}]`, async () => {
     await using program = Program.deno("tests/fixtures/programs/pools.ts", [mp.name, "unclosed"]);
     const { lines, code, stderr } = await program.end();

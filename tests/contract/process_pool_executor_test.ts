@@ -18,12 +18,14 @@ import {
   asCompleted,
   BrokenProcessPool,
   CancelledError,
+  mapOptions,
   ProcessPoolExecutor,
   wait,
 } from "@multiprocessing/deno/futures";
 import assert from "node:assert/strict";
 import { setTimeout as delay } from "node:timers/promises";
 import * as targets from "../fixtures/executor_targets.ts";
+import { remembered, remembers } from "../fixtures/pool_targets.ts";
 import { contexts, test } from "../support/contexts.ts";
 import { isPending, within } from "../support/gates.ts";
 import { allGone, canLook } from "../support/leftovers.ts";
@@ -163,6 +165,17 @@ for (const mp of contexts()) {
     await executor.shutdown();
     for (const child of children) assert.equal(child.exitcode, 0);
     if (mp.name === "spawn" && canLook) assert.deepEqual(await allGone(pids.map(([, pid]) => pid), 0), []);
+  });
+
+  // test_ressources_gced_in_workers
+  test(mp, "ProcessPoolExecutor's workers keep no argument and no result", async () => {
+    await using executor = new ProcessPoolExecutor({ maxWorkers: 1, mpContext: mp });
+    assert.deepEqual(await executor.submit(remembers, { n: 1 }), { n: 1 });
+    const chunks = executor.map(remembers, [{ n: 2 }, { n: 3 }, { n: 4 }], mapOptions({ chunksize: 2 }));
+    assert.equal((await Array.fromAsync(chunks)).length, 3);
+    // A worker has what it returned last in its hands until it gets the next call.
+    await executor.submit(targets.pow, 2, 2);
+    assert.deepEqual(await executor.submit(remembered), [4, 0]);
   });
 
   // --- Deaths -------------------------------------------------------------------------------------------------------

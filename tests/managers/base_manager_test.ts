@@ -63,7 +63,7 @@ async function common(manager: MyManager): Promise<void> {
 for (const mp of contexts()) {
   const context = mp.name;
 
-  // test_mymanager, test_mymanager_context_prestarted
+  // test_mymanager
   test(mp, "BaseManager shares registered classes, and shuts down", async () => {
     const manager = new MyManager({ context });
     await manager.start();
@@ -77,18 +77,22 @@ for (const mp of contexts()) {
     await assert.rejects(manager.start(), ProcessError);
   });
 
-  // test_mymanager_context
+  // test_mymanager_context, test_mymanager_context_prestarted: here, too, `start()` comes first.
   test(mp, "BaseManager is shut down by disposal", async () => {
     let foo: ProxyOf<FooBar>;
+    let process;
     {
       await using manager = new MyManager({ context });
       await manager.start();
+      [process] = activeChildren();
+      await common(manager);
       foo = manager.Foo();
       assert.equal(await foo.f(), "f()");
       await assert.rejects(manager.start(), ProcessError);
       assert.throws(() => manager.getServer(), ProcessError);
       await assert.rejects(manager.connect(), ProcessError);
     }
+    assert.equal(process!.exitcode, 0);
     await assert.rejects(foo.f(), { name: "EOFError", message: /f\(\).*was shut down/ });
   });
 
@@ -223,6 +227,7 @@ for (const mp of contexts()) {
     await assert.rejects((client.one as () => ProxyOf<FooBar>)().f(), ValueError);
   });
 
+  // TestInitializers.test_manager_initializer
   test(mp, "BaseManager.start() calls the initializer first", async () => {
     using log = new mp.Queue<string>();
     const manager = new SyncManager({ context });

@@ -5,10 +5,13 @@
  */
 import {
   activeChildren,
+  type Context,
+  type DictProxy,
+  Empty,
   EOFError,
   type ListProxy,
   type LockProxy,
-  type SyncManager,
+  SyncManager,
 } from "@multiprocessing/deno";
 import assert from "node:assert/strict";
 import {
@@ -18,6 +21,7 @@ import {
   holdsForEver,
   lendsItsOwn,
   pipelines,
+  sendsLarge,
   subtracts,
   type Waits,
   waitsForEver,
@@ -50,6 +54,22 @@ async function toWaitFor(manager: SyncManager, waits: Waits): Promise<unknown> {
       return manager.Barrier(2);
     case "condition":
       return manager.Condition();
+  }
+}
+
+/** Kills several children that send large texts one behind the other: what is there is the whole text of one of them. */
+async function diesInTheMiddle(mp: Context, dict: DictProxy<string, string>): Promise<void> {
+  const length = 3_000_000;
+  for (const letter of ["a", "b", "c", "d"]) {
+    using said = new mp.Queue<string>();
+    await using child = new mp.Process({ target: sendsLarge, args: [dict, letter, length, said] });
+    child.start();
+    assert.equal(await said.get(), "arrived");
+    await dict.size(); // at some point between two of its requests, so that it dies in one
+    child.kill();
+    await child.join();
+    assert.equal(child.exitcode, -9);
+    assert.equal(await dict.get("text"), letter.repeat(length));
   }
 }
 
@@ -133,6 +153,12 @@ for (const mp of contexts()) {
     }
   });
 
+  managed("who dies in the middle of a request leaves nothing half done", async (manager) => {
+    const dict = manager.dict<string, string>({ text: "" });
+    await diesInTheMiddle(mp, dict);
+    assert.deepEqual(await manager.list([1]).copy(), [1]);
+  });
+
   managed("no item is lost, nor comes twice, while carriers are killed", async (manager) => {
     const [from, to] = [manager.Queue<number>(), manager.Queue<number>()];
     const count = 300;
@@ -156,8 +182,11 @@ for (const mp of contexts()) {
     // The last one may be on its way still, in the hands of the one who lives.
     for (;;) {
       try {
-        seen.add(await to.get({ timeout: 500 }));
-      } catch {
+        const item = await to.get({ timeout: 500 });
+        assert.equal(seen.has(item), false, `${item} came twice`);
+        seen.add(item);
+      } catch (error) {
+        if (!(error instanceof Empty)) throw error;
         break;
       }
     }
@@ -253,6 +282,20 @@ for (const mp of contexts()) {
       await late.join();
     });
   }
+
+  test(mp, "who dies in the middle of a request over TCP leaves nothing half done", async () => {
+    const authkey = crypto.getRandomValues(new Uint8Array(32));
+    const server = new SyncManager({ address: { hostname: "127.0.0.1", port: 0 }, authkey }).getServer();
+    const served = server.serveForever();
+    {
+      await using manager = new SyncManager({ address: server.address, authkey });
+      await manager.connect();
+      await diesInTheMiddle(mp, manager.dict<string, string>({ text: "" }));
+      assert.deepEqual(await manager.list([1]).copy(), [1]);
+    }
+    server.stop();
+    await served;
+  });
 
   test(mp, "whoever waits learns that the manager's process has ended by itself", async () => {
     await using manager = new AccountManager({ context: mp.name });

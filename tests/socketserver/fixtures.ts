@@ -4,7 +4,13 @@
  * @module
  */
 import { exit, getpid, type Queue } from "@multiprocessing/deno";
-import { createConnection, type DatagramSocket, SHUT_WR, type Socket } from "@multiprocessing/deno/socket";
+import {
+  type Address,
+  createConnection,
+  type DatagramSocket,
+  SHUT_WR,
+  type Socket,
+} from "@multiprocessing/deno/socket";
 import {
   BaseRequestHandler,
   type DatagramRequest,
@@ -45,6 +51,56 @@ export class Http extends StreamRequestHandler {
     const path = text(await this.rfile.readline()).split(" ")[1] ?? "";
     while (text(await this.rfile.readline()).trim() !== "");
     return path;
+  }
+}
+
+/** Answers each line as Redis answers PING; what it answers to several that came together leaves in one piece. */
+export class Pong extends BaseRequestHandler {
+  override async handle(): Promise<void> {
+    for (let data; (data = await this.request.recv(65536)).length > 0;) {
+      const lines = data.reduce((count, byte) => byte === 10 ? count + 1 : count, 0);
+      await this.request.sendall("+PONG\r\n".repeat(lines));
+    }
+  }
+}
+
+/** Sends one line back, as the handlers of CPython's tests do. */
+export class Line extends StreamRequestHandler<unknown[], Address> {
+  override async handle(): Promise<void> {
+    await this.wfile.write(await this.rfile.readline());
+  }
+}
+
+/** Sends one line of a datagram back. */
+export class DatagramLine extends DatagramRequestHandler<unknown[], Address> {
+  override async handle(): Promise<void> {
+    await this.wfile.write(await this.rfile.readline());
+  }
+}
+
+/** Tells on the queue in `args` that it was called, then throws, or ends its process if that is what it shall do. */
+export class Bad extends BaseRequestHandler<[called: Queue<string>, how: "throws" | "exits"]> {
+  override async handle(): Promise<void> {
+    const [called, how] = this.args;
+    await called.put("Handler called");
+    if (how === "exits") exit(3);
+    throw new Refused("Test error");
+  }
+}
+
+/** Tells on the queue in `args` which of its methods are called; throws if the client says so. */
+export class Telling extends BaseRequestHandler<[calls: Queue<string>]> {
+  override async setup(): Promise<void> {
+    await this.args[0].put("setup");
+  }
+
+  override async handle(): Promise<void> {
+    await this.args[0].put("handle");
+    if (text(await this.request.recv(1)) === "!") throw new Refused("asked to");
+  }
+
+  override async finish(): Promise<void> {
+    await this.args[0].put("finish");
   }
 }
 
@@ -143,6 +199,13 @@ export class Actor extends StreamRequestHandler<[reports?: Queue<Report>]> {
       sent = await this.request.send(new Uint8Array(1024)).then(() => "sent", (error) => error.name);
     }
     await this.#tell("reset", received, sent);
+  }
+
+  /** Stops the server, which shall wait so long for those who are at work. */
+  async drains(deadline: string): Promise<void> {
+    await this.server.shutdown({ deadline: Number(deadline) });
+    await this.wfile.write("draining");
+    await new Promise(() => {});
   }
 
   async stops(): Promise<void> {
@@ -276,8 +339,13 @@ export async function rest(socket: Socket): Promise<string> {
 /** Connects, says one line, and gives the socket. */
 export async function say(address: [string, number], line: string): Promise<Socket> {
   const socket = await createConnection(address);
-  await socket.sendall(`${line}\n`);
-  return socket;
+  try {
+    await socket.sendall(`${line}\n`);
+    return socket;
+  } catch (error) {
+    socket.close(); // refused
+    throw error;
+  }
 }
 
 /** Connects, says one line, and gives everything that comes until the end. */

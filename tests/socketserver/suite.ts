@@ -14,8 +14,13 @@ import { test } from "./support.ts";
 /** Connects, says one line, and gives the socket. */
 async function say(kind: Kind, server: Server, line: string): Promise<Socket> {
   const socket = await kind.connect(server);
-  await socket.sendall(`${line}\n`);
-  return socket;
+  try {
+    await socket.sendall(`${line}\n`);
+    return socket;
+  } catch (error) {
+    socket.close(); // refused
+    throw error;
+  }
 }
 
 /** Connects, says one line, and gives everything that comes until the end. */

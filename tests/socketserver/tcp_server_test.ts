@@ -5,8 +5,16 @@
  * @module
  */
 import { OSError, RuntimeError } from "@multiprocessing/deno";
-import { createConnection, type Socket } from "@multiprocessing/deno/socket";
-import { BaseServer, TCPServer } from "@multiprocessing/deno/socketserver";
+import {
+  AF_INET,
+  AF_INET6,
+  AF_UNIX,
+  createConnection,
+  SOCK_DGRAM,
+  SOCK_STREAM,
+  type Socket,
+} from "@multiprocessing/deno/socket";
+import { BaseServer, TCPServer, UDPServer, UnixStreamServer } from "@multiprocessing/deno/socketserver";
 import assert from "node:assert/strict";
 import { isPending } from "../support/gates.ts";
 import { ask, Echo, EchoSync, Recorder, Refused, rest, say, text, Upper } from "./fixtures.ts";
@@ -250,6 +258,57 @@ test("TCPServer with bindAndActivate: false is bound later", async () => {
   await handled;
 });
 
+test("TCPServer.getRequest() that throws is tried again if the system was to blame, else ends the loop", async () => {
+  class Unlucky extends TCPServer {
+    readonly failures: Error[] = [new OSError("Connection aborted"), new RangeError("a mistake")];
+
+    override getRequest(): ReturnType<TCPServer["getRequest"]> {
+      const failure = this.failures.shift();
+      return failure === undefined ? super.getRequest() : Promise.reject(failure);
+    }
+  }
+  await using server = new Unlucky(HERE, Echo);
+  await assert.rejects(server.serveForever(), RangeError);
+  const handled = server.handleRequest();
+  assert.equal(await ask(server.serverAddress, "hello"), "hello\n");
+  await handled;
+});
+
+class Sharing extends Server {
+  static override allowReusePort = true;
+}
+
+if (Deno.build.os === "linux") {
+  test("ThreadingTCPServers with allowReusePort share a port", async () => {
+    await using one = new Sharing(HERE, Echo);
+    await using two = new Sharing(one.serverAddress, Echo);
+    assert.deepEqual(two.serverAddress, one.serverAddress);
+    assert.throws(() => new Server(one.serverAddress, Echo), { code: "EADDRINUSE" });
+    await one.serverClose();
+    void two.serveForever();
+    assert.equal(await ask(two.serverAddress, "hello"), "hello\n");
+  });
+}
+
+test("allowReusePort is refused where it cannot be", () => {
+  assert.throws(() => new Sharing(HERE, Echo, { handoff: false }), RuntimeError);
+  class Alone extends TCPServer {
+    static override allowReusePort = true;
+  }
+  assert.throws(() => new Alone(HERE, Echo), RuntimeError);
+});
+
+test("addressFamily and socketType follow from the address", async () => {
+  await using tcp = new TCPServer(HERE, Echo);
+  await using six = new TCPServer(["::1", 0], Echo, false);
+  await using unix = new UnixStreamServer("/nowhere", Echo, false);
+  await using udp = new UDPServer(HERE, Echo);
+  const families = [tcp, six, unix, udp].map((server) => server.addressFamily);
+  assert.deepEqual(families, [AF_INET, AF_INET6, AF_UNIX, AF_INET]);
+  const types = [tcp, six, unix, udp].map((server) => server.socketType);
+  assert.deepEqual(types, [SOCK_STREAM, SOCK_STREAM, SOCK_STREAM, SOCK_DGRAM]);
+});
+
 test("TCPServer.serviceActions() is called while nothing comes", async () => {
   const called = Promise.withResolvers<void>();
   let calls = 0;
@@ -291,6 +350,8 @@ test("ServerOptions.args reach the handlers of a TCPServer", async () => {
 test("BaseServer has no socket of its own", async () => {
   const server = new BaseServer(null, Echo);
   await assert.rejects(server.getRequest(), RuntimeError);
+  await assert.rejects(server.handleRequest(), RuntimeError);
+  await assert.rejects(server.serveForever(), RuntimeError);
   assert.throws(() => new BaseServer(null, undefined as never), TypeError);
 });
 

@@ -153,6 +153,30 @@ test("serverClose() with daemonThreads ends the handlers at once", async () => {
   assert.deepEqual(activeChildren(), []);
 });
 
+for (const handoff of [true, false]) {
+  test(`ThreadingTCPServer has its warmWorkers ready before anybody comes [handoff: ${handoff}]`, async () => {
+    await using server = new Server(HERE, Actor, { handoff, warmWorkers: 3 });
+    void server.serveForever();
+    while (activeChildren().length < 3) await new Promise((resolve) => setTimeout(resolve, 10));
+    const ready = activeChildren().map((child) => child.pid);
+    const served = await Promise.all(Array.from({ length: 3 }, () => ask(server.serverAddress, "pid")));
+    for (const pid of served) assert.ok(ready.includes(Number(pid)), `${pid} of ${ready}`);
+  });
+}
+
+test("shutdown() with a deadline may be called by a handler, which is cut off itself if it goes on", async () => {
+  await using server = new Server(HERE, Actor);
+  const serving = server.serveForever();
+  using other = await say(server.serverAddress, "finishes");
+  assert.equal(text(await other.recv(7)), "at work");
+  using client = await say(server.serverAddress, "drains 300");
+  assert.equal(await rest(client), "draining");
+  await serving;
+  assert.equal(await rest(other), "done");
+  await server.failed(1);
+  assert.equal(server.errors[0]!.error.name, "ProcessError");
+});
+
 test("ThreadingTCPServer leaves an unused worker no longer than it is kept warm", async () => {
   await using server = new Server(HERE, Actor, { warmWorkers: 0, workerIdleTimeout: 200 });
   void server.serveForever();
@@ -168,6 +192,22 @@ test("handleRequest() of a ThreadingTCPServer serves one connection", async () =
   const answer = ask(server.serverAddress, "hello");
   await handled;
   assert.equal(await answer, "hello\n");
+});
+
+test("serverClose() of a ThreadingTCPServer serves those who wait for a worker", async () => {
+  for (const handoff of [true, false]) {
+    await using server = new Server(HERE, Actor, { handoff, maxWorkers: 1 });
+    using first = await say(server.serverAddress, "finishes");
+    await server.handleRequest();
+    assert.equal(text(await first.recv(7)), "at work");
+    const answers = Array.from({ length: 3 }, () => ask(server.serverAddress, "pid"));
+    for (const _ of answers) await server.handleRequest();
+    const closed = server.serverClose();
+    assert.equal(await rest(first), "done");
+    for (const answer of answers) assert.match(await answer, /^\d+$/);
+    await closed;
+    assert.deepEqual(server.errors, []);
+  }
 });
 
 test("ThreadingMixIn makes a class of one's own", async () => {

@@ -120,7 +120,9 @@ test("Popen.communicate() waits for a child that has closed its stdout", async (
   assert.equal(child.returncode, -9);
 });
 
-// test_communicate_epipe, test_communicate_epipe_only_stdin, test_communicate_BrokenPipeError_*
+// test_communicate_epipe, test_communicate_epipe_only_stdin, test_communicate_BrokenPipeError_stdin_close,
+// test_communicate_BrokenPipeError_stdin_write, test_communicate_BrokenPipeError_stdin_flush,
+// test_communicate_BrokenPipeError_stdin_close_with_timeout
 test("Popen.communicate() does not mind a child that reads nothing", async () => {
   for (const pipes of [{ stdout: PIPE, stderr: PIPE }, {}] as const) {
     const child = new Popen(["true"], { stdin: PIPE, ...pipes });

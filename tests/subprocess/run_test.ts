@@ -34,6 +34,14 @@ test("run() gives how it ended", async () => {
   assert.throws(() => done.checkReturncode(), CalledProcessError);
 });
 
+// RunFuncTestCase.test_run_kwargs, test_run_with_an_empty_env
+test("run() takes the options of Popen", async () => {
+  const env = { ...Deno.env.toObject(), FRUIT: "banana" };
+  const { returncode } = await run('[ "$FRUIT" = banana ] && exit 33 || exit 31', { env, shell: true });
+  assert.equal(returncode, 33);
+  assert.equal((await run(["/bin/sh", "-c", ":"], { env: {} })).returncode, 0);
+});
+
 // RunFuncTestCase.test_check, test_check_zero
 test("run() with check throws for another exit code than 0", async () => {
   await assert.rejects(
@@ -207,7 +215,8 @@ test("checkOutput() sends input, or a file", async () => {
   });
 });
 
-// test_check_output_input_none, …_text, …_universal_newlines, …_encoding_errors
+// test_check_output_input_none, test_check_output_input_none_text, test_check_output_input_none_universal_newlines,
+// test_check_output_input_none_encoding_errors
 test("checkOutput() takes input: null for none at all", async () => {
   assert.deepEqual(await checkOutput(["cat"], { input: null }), bytes(""));
   assert.equal(await checkOutput(["cat"], { input: null, text: true }), "");
@@ -252,7 +261,8 @@ test("getoutput() and getstatusoutput() run a shell", async () => {
 
 // --- The rest -----------------------------------------------------------------------------------------------------
 
-// test_CalledProcessError_str_signal, …_str_unknown_signal, …_str_non_zero
+// test_CalledProcessError_str_signal, test_CalledProcessError_str_unknown_signal,
+// test_CalledProcessError_str_non_zero
 test("CalledProcessError says how it ended", () => {
   const said = (returncode: number) => new CalledProcessError(returncode, "fake cmd").message;
   assert.equal(said(-6), "Command 'fake cmd' died with signal SIGABRT (6).");

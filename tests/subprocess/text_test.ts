@@ -51,7 +51,8 @@ test("text and universalNewlines read every kind of newline as \\n", async () =>
   }
 });
 
-// test_universal_newlines_communicate, …_stdin, …_input_none, …_stdin_stdout_stderr
+// test_universal_newlines_communicate, test_universal_newlines_communicate_stdin,
+// test_universal_newlines_communicate_input_none, test_universal_newlines_communicate_stdin_stdout_stderr
 test("communicate() in text mode sends text as it is, and reads every kind of newline as \\n", async () => {
   const script = 'cat; printf "line4\\\\r\\\\nline5\\\\r"; printf "eline6\\\\reline7\\\\r\\\\nz" >&2';
   const child = new Popen(["sh", "-c", script], { stdin: PIPE, stdout: PIPE, stderr: PIPE, text: true });

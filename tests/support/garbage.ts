@@ -21,6 +21,16 @@ export async function collect(): Promise<void> {
   }
 }
 
+/** Settles when none of these is left. There is no event for that; the time limit is a net. */
+export async function allCollected(refs: readonly WeakRef<object>[]): Promise<void> {
+  for (const endMs = performance.now() + 20_000;;) {
+    await collect();
+    const left = refs.filter((ref) => ref.deref() !== undefined).length;
+    if (left === 0) return;
+    if (performance.now() > endMs) throw new Error(`${left} of ${refs.length} objects are still there`);
+  }
+}
+
 /** How many MiB this operating-system process grows while something is done. */
 export async function growthMiB(work: () => Promise<void>): Promise<number> {
   await collect();

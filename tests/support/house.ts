@@ -12,9 +12,10 @@ const config = JSON.parse(Deno.readTextFileSync(new URL("deno.json", root))) as 
   exports: Record<string, string>;
 };
 
-/** Each door: how users name it, and its file relative to the repository. */
+/** Each door: how users name it, and its file relative to the repository. What only a flag names is no door. */
 export const doors: [specifier: string, file: string][] = Object.entries(config.exports)
-  .map(([specifier, file]) => [specifier, file.replace(/^\.\//, "")]);
+  .map(([specifier, file]): [string, string] => [specifier, file.replace(/^\.\//, "")])
+  .filter(([, file]) => !file.startsWith("src/child/"));
 
 /** Every source file, relative to the repository, `mod.ts` included. */
 export const files: string[] = ["mod.ts", ...list("src")].sort();
