@@ -1,5 +1,6 @@
 /** Hands connections over to processes that serve them. */
 
+import { OSError } from "../base/errors.ts";
 import { DescriptorSender } from "../platform/descriptor_passing.ts";
 import type { Address } from "../socket/endpoint.ts";
 import type { KernelEndpoint } from "../socket/kernel_endpoint.ts";
@@ -38,8 +39,15 @@ export class PassingCarrier implements Carrier<KernelEndpoint> {
       const mark = this.#count++ % 256;
       try {
         await this.#sender.send(member.pid!, endpoint.lend(), mark);
-      } catch {
-        member.terminate(); // it cannot be reached; how it ends says why
+      } catch (error) {
+        // How one has died says the call that follows.
+        if (member.alive) {
+          member.terminate();
+          const why = error instanceof Error ? error.message : String(error);
+          throw new OSError(`Cannot hand a connection over to process "${member.name}": ${why}`, {
+            cause: error,
+          });
+        }
       }
       const delivery: Delivery = ["passed", mark, endpoint.local];
       await this.#call(member, delivery, clientAddress);
