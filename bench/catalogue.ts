@@ -286,7 +286,7 @@ export const GROUPS: Group[] = [
     "threading blocking": { least: 1, aim: 1.2 },
     "rings async": {},
   }),
-  // 600 connections a sample: those in TIME_WAIT stay far below the ephemeral ports.
+  // 1500 connections a sample: those in TIME_WAIT stay far below the ephemeral ports.
   server("connections", ["connect", 500], "/s", "threading", {
     "threading async": { least: 1, aim: 2 },
     "threading blocking": { least: 1, aim: 2 },
