@@ -169,6 +169,8 @@ export interface Guest {
   readonly peer: NetAddress;
   /** Whether the descriptor is that of another thread, which will close it. */
   readonly borrowed: boolean;
+  /** Throws if this thread may not use the descriptor any more. */
+  check(): void;
   /** Called whenever bytes have flowed. */
   note(): void;
 }
@@ -229,6 +231,7 @@ export class KernelConn implements NetConn {
   }
 
   #check(): void {
+    this.#guest.check();
     if (this.#closed) throw new OSError("Cannot use the connection: it was closed; Bad file descriptor");
   }
 }

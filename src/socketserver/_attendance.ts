@@ -193,9 +193,9 @@ export class Attendance {
     underway.delete(carriage);
     const attendant = this.#attendants.get(member)!;
     this.#attendants.delete(member);
-    const epoll = Atomics.load(seat, EPOLL) - 1;
+    const epoll = Atomics.exchange(seat, EPOLL, 0) - 1;
     if (epoll >= 0) closeLeftBehind(epoll);
-    const connection = Atomics.load(seat, FD) - 1;
+    const connection = Atomics.exchange(seat, FD, 0) - 1;
     if (connection >= 0) {
       this.#wary = false;
       await this.#options.onLeft(connection, attendant.failedFor, failure?.error);

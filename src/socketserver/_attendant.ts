@@ -73,13 +73,13 @@ export async function attend(post: Post, board: Words, seat: Words, duties: Duti
         duties.onFailure(peer);
         throw error; // the server closes the connection
       }
+      thisAgent().checkAlive();
       listener.finish(fd);
       closeDescriptor(seat, (fd) => listener.closeConnection(fd));
     } while (post.recycle);
     setState(seat, AWAY);
   } finally {
-    Atomics.store(seat, EPOLL, 0);
-    listener.close();
+    if (Atomics.exchange(seat, EPOLL, 0) !== 0) listener.close();
   }
 }
 
@@ -97,6 +97,7 @@ async function nextConnection(
       Atomics.sub(board, IDLE, 1);
       return false;
     }
+    thisAgent().checkAlive();
     try {
       const fd = listener.accept();
       if (fd !== NOBODY) {
@@ -109,7 +110,6 @@ async function nextConnection(
       await afterMs(RETRY_MS); // the client has gone already, or there is no room for it
       continue;
     }
-    thisAgent().checkSentence();
     const turn = serversDoze.turn();
     if (turn !== undefined) await turn;
     if (slices < SLICES) {

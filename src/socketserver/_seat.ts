@@ -4,7 +4,8 @@
  *
  * Invariants:
  * - The descriptor is in the seat from the moment the connection is accepted until it is closed. If the attendant dies
- *   or fails meanwhile, the server finds it there and closes it.
+ *   or fails meanwhile, the server takes it away and closes it. A dead attendant may run on for some milliseconds: what
+ *   is not in its seat any more is not its own.
  * - Who closes a descriptor, or ends it from another thread, holds the lock: the kernel may give its number to another
  *   connection at once.
  */
@@ -58,10 +59,10 @@ export function withDescriptor(seat: Words, use: (fd: number) => void): void {
   Atomics.store(seat, LOCK, 0);
 }
 
-/** Calls `close` with the descriptor, which nobody else uses from then on. */
+/** Calls `close` with the descriptor, which nobody else uses from then on, unless the server has taken it away. */
 export function closeDescriptor(seat: Words, close: (fd: number) => void): void {
   while (Atomics.compareExchange(seat, LOCK, 0, 1) !== 0) Atomics.pause();
   const fd = Atomics.exchange(seat, FD, 0) - 1;
-  close(fd);
+  if (fd >= 0) close(fd);
   Atomics.store(seat, LOCK, 0);
 }

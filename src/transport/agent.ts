@@ -11,6 +11,7 @@
  * ```
  */
 
+import { RuntimeError } from "../base/errors.ts";
 import { keepAlive, unrefTimer } from "../platform/runtime.ts";
 import { thisTask } from "../platform/task.ts";
 import { Directory, NODE_AGENT, NODE_OWNER, NODE_STATE } from "./directory.ts";
@@ -86,6 +87,17 @@ export class Agent {
     if (this.die === undefined) return;
     const code = this.directory.sentence(this.id);
     if (code !== 0) this.die(code);
+  }
+
+  /**
+   * Checks that this thread may still use what somebody else takes over when it is dead, such as a descriptor. A thread
+   * that was ended by force is dead for the program some milliseconds before it runs no more.
+   *
+   * @throws {RuntimeError} If it counts as dead.
+   */
+  checkAlive(): void {
+    this.checkSentence();
+    if (!this.directory.alive(this.id)) throw new RuntimeError("Cannot go on: this process was ended");
   }
 
   /**

@@ -200,11 +200,15 @@ test("serverClose() of a ThreadingTCPServer serves those who wait for a worker",
     using first = await say(server.serverAddress, "finishes");
     await server.handleRequest();
     assert.equal(text(await first.recv(7)), "at work");
-    const answers = Array.from({ length: 3 }, () => ask(server.serverAddress, "pid"));
-    for (const _ of answers) await server.handleRequest();
+    // They have said all they want before the server closes.
+    const clients = await Promise.all(Array.from({ length: 3 }, () => say(server.serverAddress, "pid")));
+    for (const _ of clients) await server.handleRequest();
     const closed = server.serverClose();
     assert.equal(await rest(first), "done");
-    for (const answer of answers) assert.match(await answer, /^\d+$/);
+    for (const client of clients) {
+      using _ = client;
+      assert.match(await rest(client), /^\d+$/);
+    }
     await closed;
     assert.deepEqual(server.errors, []);
   }
