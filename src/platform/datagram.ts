@@ -22,8 +22,8 @@ export interface DatagramPort {
   ref(): void;
   /** Takes a {@link ref} back. */
   unref(): void;
-  /** Closes it and takes its socket file away. */
-  close(): void;
+  /** Closes it and takes its socket file away, at once. Settles when no other thread waits for it any more. */
+  close(): Promise<void>;
 }
 
 /** So much is kept for somebody who does not take it; the kernel would hold as much. */
@@ -123,10 +123,11 @@ class UdpPort implements DatagramPort {
     if (--this.#refs === 0) this.#socket.unref();
   }
 
-  close(): void {
+  close(): Promise<void> {
     this.#failure = closed();
     this.#socket.close();
     this.#waiting?.reject(this.#failure);
+    return Promise.resolve();
   }
 }
 

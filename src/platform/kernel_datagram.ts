@@ -97,14 +97,13 @@ export class KernelDatagramPort implements DatagramPort {
     if (--this.#refs === 0) this.#watch.unref();
   }
 
-  close(): void {
+  async close(): Promise<void> {
     this.#closed = true;
     removeSocketFile(this.address);
     this.#over.ring();
-    Promise.all([this.#watch.close(), ...this.#waits]).then(() => {
-      this.#over.close();
-      this.#release();
-    });
+    await Promise.all([this.#watch.close(), ...this.#waits]);
+    this.#over.close();
+    this.#release();
   }
 
   /**

@@ -45,6 +45,7 @@ export class DatagramSocket<A extends Address = [hostname: string, port: number]
   readonly #port: DatagramPort;
   #timeoutMs = Infinity;
   #closed = false;
+  #gone: Promise<void> | undefined;
   /** Somebody waits for the port. A wait that is given up leaves what comes to the next one. */
   #receiving = false;
   #arrived: { readonly datagram: Promise<Datagram> } | undefined;
@@ -154,7 +155,7 @@ export class DatagramSocket<A extends Address = [hostname: string, port: number]
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
-    this.#port.close();
+    this.#gone = this.#port.close();
   }
 
   /** Whether the socket was closed here. */
@@ -167,10 +168,10 @@ export class DatagramSocket<A extends Address = [hostname: string, port: number]
     this.close();
   }
 
-  /** The same as {@link DatagramSocket.close}. */
-  [Symbol.asyncDispose](): Promise<void> {
+  /** Closes it. Settles when nothing in the system waits for it any more. */
+  async [Symbol.asyncDispose](): Promise<void> {
     this.close();
-    return Promise.resolve();
+    await this.#gone;
   }
 
   static {

@@ -78,11 +78,13 @@ export class DatagramServer<A extends Address = Address> extends BaseServer<Data
   /**
    * Closes the socket.
    *
-   * @returns Of a `Threading…` server: settles when its datagrams are served and its workers are gone.
+   * @returns Settles when nothing in the system waits for it any more; of a `Threading…` server, when its datagrams are
+   * served and its workers are gone, too.
    */
   override serverClose(): void | Promise<void> {
-    this.#socket?.close();
-    return super.serverClose();
+    const gone = this.#socket?.[Symbol.asyncDispose]();
+    super.serverClose();
+    return gone;
   }
 
   /**

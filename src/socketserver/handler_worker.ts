@@ -194,7 +194,10 @@ class DistantPort implements DatagramPort {
 
   ref(): void {}
   unref(): void {}
-  close(): void {}
+
+  close(): Promise<void> {
+    return Promise.resolve();
+  }
 }
 
 async function find(address: ModuleAddress): Promise<HandlerClass> {

@@ -159,8 +159,9 @@ for (const handoff of [true, false]) {
     void server.serveForever();
     while (activeChildren().length < 3) await new Promise((resolve) => setTimeout(resolve, 10));
     const ready = activeChildren().map((child) => child.pid);
-    const served = await Promise.all(Array.from({ length: 3 }, () => ask(server.serverAddress, "pid")));
-    for (const pid of served) assert.ok(ready.includes(Number(pid)), `${pid} of ${ready}`);
+    // Whoever comes is served by one of them, while another one takes its place.
+    const pid = await ask(server.serverAddress, "pid");
+    assert.ok(ready.includes(Number(pid)), `${pid} of ${ready}`);
   });
 }
 
