@@ -6,12 +6,19 @@
 import { OSError } from "../base/errors.ts";
 import { KernelListener, unixAddress } from "./kernel_listener.ts";
 import type { KernelSocket } from "./kernel_socket.ts";
-import { errno, type Io, io, type Passing, passing, systemError } from "./libc.ts";
+import {
+  AF_UNIX,
+  CLOEXEC,
+  errno,
+  type Io,
+  io,
+  type Passing,
+  passing,
+  SOCK_STREAM,
+  SOL_SOCKET,
+  systemError,
+} from "./libc.ts";
 
-const AF_UNIX = 1;
-const SOCK_STREAM = 1;
-const CLOEXEC = 0o2000000;
-const SOL_SOCKET = 1;
 const SO_PEERCRED = 17;
 const SCM_RIGHTS = 1;
 const NOSIGNAL = 0x4000;

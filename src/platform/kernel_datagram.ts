@@ -6,6 +6,8 @@ import { unixAddress } from "./kernel_listener.ts";
 import {
   ADDRESS_BYTES,
   addressIn,
+  AF_UNIX,
+  CLOEXEC,
   EAGAIN,
   EINTR,
   errno,
@@ -13,16 +15,14 @@ import {
   io,
   type Listening,
   listening,
+  NONBLOCK,
+  POLLIN,
   systemError,
 } from "./libc.ts";
 import { type NetAddress, removeSocketFile, shownAddress } from "./net.ts";
 import { Alarm, Watch } from "./watch.ts";
 
-const AF_UNIX = 1;
 const SOCK_DGRAM = 2;
-const NONBLOCK = 0o4000;
-const CLOEXEC = 0o2000000;
-const POLLIN = 1;
 const POLLOUT = 4;
 /** The longest datagram that is received; the kernel's own limit lies beyond. */
 const LONGEST_BYTES = 256 * 1024;

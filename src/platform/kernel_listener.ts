@@ -6,6 +6,8 @@ import { type NetAddress, removeSocketFile, shownAddress } from "./net.ts";
 import { Alarm, Watch } from "./watch.ts";
 import {
   addressFrom,
+  AF_UNIX,
+  CLOEXEC,
   EAGAIN,
   EINTR,
   errno,
@@ -14,19 +16,17 @@ import {
   io,
   type Listening,
   listening,
+  NONBLOCK,
+  POLLIN,
+  SOCK_STREAM,
+  SOL_SOCKET,
   systemError,
   textAt,
   whyNoLibc,
 } from "./libc.ts";
 
-const AF_UNIX = 1;
-const SOCK_STREAM = 1;
-const NONBLOCK = 0o4000;
-const CLOEXEC = 0o2000000;
-const SOL_SOCKET = 1;
 const SO_REUSEADDR = 2;
 const SO_REUSEPORT = 15;
-const POLLIN = 1;
 /** The longest path of a Unix socket, with its closing zero. */
 const PATH_BYTES = 108;
 

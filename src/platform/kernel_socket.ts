@@ -6,7 +6,7 @@
  */
 
 import { OSError } from "../base/errors.ts";
-import { addressFrom, EAGAIN, EINTR, errno, type Io, io, systemError } from "./libc.ts";
+import { addressFrom, EAGAIN, EINTR, errno, type Io, io, SOL_SOCKET, systemError } from "./libc.ts";
 import type { NetAddress, NetConn } from "./net.ts";
 
 /** Nothing could be received or sent without waiting. */
@@ -19,7 +19,6 @@ export const TO_SEND = 0x004;
 
 const DONTWAIT = 0x40;
 const NOSIGNAL = 0x4000;
-const SOL_SOCKET = 1;
 const SO_RCVTIMEO = 20;
 const SO_SNDTIMEO = 21;
 const IPPROTO_TCP = 6;

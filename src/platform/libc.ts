@@ -157,6 +157,19 @@ const NAMES: Readonly<Record<number, string>> = {
   113: "EHOSTUNREACH",
 };
 
+/** The family of paths. */
+export const AF_UNIX = 1;
+/** Sockets for connections. */
+export const SOCK_STREAM = 1;
+/** The options of any socket. */
+export const SOL_SOCKET = 1;
+/** Of a new descriptor: its calls return at once. */
+export const NONBLOCK = 0o4000;
+/** Of a new descriptor: programs that are started do not have it. */
+export const CLOEXEC = 0o2000000;
+/** Something can be received, or accepted. */
+export const POLLIN = 1;
+
 /** A call that a signal cut short: to be made again. */
 export const EINTR = 4;
 /** Nothing there yet. */

@@ -3,6 +3,7 @@
 import {
   ADDRESS_BYTES,
   addressIn,
+  CLOEXEC,
   EAGAIN,
   errno,
   type Io,
@@ -13,7 +14,6 @@ import {
 } from "./libc.ts";
 import type { NetAddress } from "./net.ts";
 
-const CLOEXEC = 0o2000000;
 const IPPROTO_TCP = 6;
 const TCP_NODELAY = 1;
 const EPOLL_CTL_ADD = 1;

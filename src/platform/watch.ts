@@ -1,10 +1,7 @@
 /** Waits for a descriptor through the event loop. */
 
-import type { Io, Listening } from "./libc.ts";
+import { CLOEXEC, type Io, type Listening, NONBLOCK, POLLIN } from "./libc.ts";
 
-const NONBLOCK = 0o4000;
-const CLOEXEC = 0o2000000;
-const POLLIN = 1;
 const ONE = new BigUint64Array([1n]);
 
 /** An `eventfd` that ends the waits of other threads. */
