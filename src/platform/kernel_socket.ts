@@ -66,13 +66,20 @@ export class KernelSocket {
   /** The descriptor. */
   readonly fd: number;
   readonly #io: Io = io.hold();
+  readonly #check: () => void;
   /** A `struct pollfd`. */
   readonly #polled: Int32Array<ArrayBuffer>;
   #receiveMs = 0;
   #sendMs = 0;
 
-  constructor(fd: number) {
+  /**
+   * Takes a descriptor.
+   *
+   * @param check Throws if this thread may not use it any more; called before each use.
+   */
+  constructor(fd: number, check: () => void = () => {}) {
     this.fd = fd;
+    this.#check = check;
     this.#polled = new Int32Array([fd, 0]);
   }
 
@@ -91,6 +98,7 @@ export class KernelSocket {
    * steps of some milliseconds.
    */
   receive(buffer: Uint8Array, count: number, ms: number): number {
+    this.#check();
     if (ms > 0 && ms !== this.#receiveMs) this.#setTimeout(SO_RCVTIMEO, this.#receiveMs = ms);
     const flags = ms > 0 ? 0 : DONTWAIT;
     const most = asBigInt(count);
@@ -105,6 +113,7 @@ export class KernelSocket {
 
   /** Sends what the kernel has room for within `ms`; how many bytes that were. */
   send(data: Uint8Array, start: number, ms: number): number {
+    this.#check();
     if (ms > 0 && ms !== this.#sendMs) this.#setTimeout(SO_SNDTIMEO, this.#sendMs = ms);
     const flags = ms > 0 ? NOSIGNAL : DONTWAIT | NOSIGNAL;
     const count = Math.min(data.length - start, MOST_BYTES);
@@ -132,6 +141,7 @@ export class KernelSocket {
 
   /** Blocks until there is something to receive, at most `ms`, which the kernel here counts exactly; whether there is. */
   wait(ms: number): boolean {
+    this.#check();
     this.#polled[1] = TO_RECEIVE;
     return this.#io.poll(this.#polled, 1n, ms) > 0;
   }
@@ -145,11 +155,13 @@ export class KernelSocket {
 
   /** Ends receiving, sending or both. Waits of other threads end, too. Nothing happens if it is over already. */
   shutdown(direction: Direction): void {
+    this.#check();
     this.#io.shutdown(this.fd, direction);
   }
 
   /** Sends small amounts at once, or gathers them. */
   setNoDelay(on: boolean): void {
+    this.#check();
     this.#io.setsockopt(this.fd, IPPROTO_TCP, TCP_NODELAY, new Int32Array([Number(on)]), 4);
   }
 
@@ -168,8 +180,6 @@ export interface Guest {
   readonly peer: NetAddress;
   /** Whether the descriptor is that of another thread, which will close it. */
   readonly borrowed: boolean;
-  /** Throws if this thread may not use the descriptor any more. */
-  check(): void;
   /** Called whenever bytes have flowed. */
   note(): void;
 }
@@ -230,7 +240,6 @@ export class KernelConn implements NetConn {
   }
 
   #check(): void {
-    this.#guest.check();
     if (this.#closed) throw new OSError("Cannot use the connection: it was closed; Bad file descriptor");
   }
 }

@@ -51,6 +51,11 @@ const SLICES = 5;
 /** A server that cannot accept is tried again after so long, rather than at once and for ever. */
 const RETRY_MS = 50;
 
+/** Throws if this thread is dead for its server, which closes what it has. */
+export function checkAlive(): void {
+  thisAgent().checkAlive();
+}
+
 /** Settles when the attendant has left; rejects with what a handler threw. */
 export async function attend(post: Post, board: Words, seat: Words, duties: Duties): Promise<void> {
   const listener = new SharedListener(post.fd, post.alarm);
@@ -68,12 +73,12 @@ export async function attend(post: Post, board: Words, seat: Words, duties: Duti
       const { peer } = listener;
       try {
         listener.setNoDelay(fd);
-        await duties.serve(new KernelSocket(fd), peer, () => seat[ACTIVITY]!++);
+        await duties.serve(new KernelSocket(fd, checkAlive), peer, () => seat[ACTIVITY]!++);
       } catch (error) {
         duties.onFailure(peer);
         throw error; // the server closes the connection
       }
-      thisAgent().checkAlive();
+      checkAlive();
       listener.finish(fd);
       closeDescriptor(seat, (fd) => listener.closeConnection(fd));
     } while (post.recycle);
@@ -97,7 +102,7 @@ async function nextConnection(
       Atomics.sub(board, IDLE, 1);
       return false;
     }
-    thisAgent().checkAlive();
+    checkAlive();
     try {
       const fd = listener.accept();
       if (fd !== NOBODY) {

@@ -16,9 +16,8 @@ import { KernelEndpoint } from "../socket/kernel_endpoint.ts";
 import { RingEndpoint, type Rings, ringsIn } from "../socket/ring_endpoint.ts";
 import { Socket } from "../socket/socket.ts";
 import type { MemberContext } from "../team/member_loop.ts";
-import { thisAgent } from "../transport/agent.ts";
 import { arrive } from "../transport/arriving.ts";
-import { attend, type Post } from "./_attendant.ts";
+import { attend, checkAlive, type Post } from "./_attendant.ts";
 import { checkMs } from "./_options.ts";
 import type { Words } from "./_seat.ts";
 import { type HandlerClass, type HandlerServer, runHandler } from "./handlers.ts";
@@ -90,8 +89,7 @@ export async function handlerWorker(
       const [, post, board, seat, local] = delivery;
       keepKernelSockets();
       await attend(post, board, seat, {
-        serve: (socket, peer, note) =>
-          serve(moved(tls, socket, { local, peer, borrowed: true, check, note }), peer),
+        serve: (socket, peer, note) => serve(moved(tls, socket, { local, peer, borrowed: true, note }), peer),
         onCrowd: () => void notify(["crowd"]),
         onFailure: (peer) => void notify(["failure", peer]),
       });
@@ -100,9 +98,6 @@ export async function handlerWorker(
     }
   };
 }
-
-/** Whether this thread may still use a descriptor that the server closes when it is dead. */
-const check = () => thisAgent().checkAlive();
 
 type Received = [request: unknown, finish: () => unknown];
 
@@ -131,18 +126,17 @@ function receiver(
         if (activity === undefined) keepKernelSockets();
         activity = words ?? activity;
         const word = activity!;
-        return moved(tls, new KernelSocket(fd), {
+        return moved(tls, new KernelSocket(fd, checkAlive), {
           local,
           peer,
           borrowed: true,
-          check,
           note: () => word[0]!++,
         });
       }
       case "passed": {
         const [, mark, local] = delivery;
         const socket = new KernelSocket(descriptors!.receive(mark));
-        return moved(tls, socket, { local, peer, borrowed: false, check() {}, note() {} });
+        return moved(tls, socket, { local, peer, borrowed: false, note() {} });
       }
       case "datagram": {
         const [, data, local] = delivery;

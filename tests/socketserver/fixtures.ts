@@ -337,8 +337,13 @@ export async function rest(socket: Socket): Promise<string> {
 }
 
 /** Connects, says one line, and gives the socket. */
-export async function say(address: [string, number], line: string): Promise<Socket> {
-  const socket = await createConnection(address);
+export function say(address: [string, number], line: string): Promise<Socket> {
+  return sayTo(createConnection(address), line);
+}
+
+/** Says one line over a connection that is being made, and gives the socket. */
+export async function sayTo(connecting: Promise<Socket>, line: string): Promise<Socket> {
+  const socket = await connecting;
   try {
     await socket.sendall(`${line}\n`);
     return socket;

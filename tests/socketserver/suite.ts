@@ -7,20 +7,13 @@ import { activeChildren, OSError, ProcessError, Queue } from "@multiprocessing/d
 import { SHUT_WR, type Socket } from "@multiprocessing/deno/socket";
 import assert from "node:assert/strict";
 import { isPending } from "../support/gates.ts";
-import { Actor, Echo, EchoSync, type Report, rest, text, Upper } from "./fixtures.ts";
+import { Actor, Echo, EchoSync, type Report, rest, sayTo, text, Upper } from "./fixtures.ts";
 import type { Kind, Server } from "./kinds.ts";
 import { test } from "./support.ts";
 
 /** Connects, says one line, and gives the socket. */
-async function say(kind: Kind, server: Server, line: string): Promise<Socket> {
-  const socket = await kind.connect(server);
-  try {
-    await socket.sendall(`${line}\n`);
-    return socket;
-  } catch (error) {
-    socket.close(); // refused
-    throw error;
-  }
+function say(kind: Kind, server: Server, line: string): Promise<Socket> {
+  return sayTo(kind.connect(server), line);
 }
 
 /** Connects, says one line, and gives everything that comes until the end. */
